@@ -1,0 +1,21 @@
+from accounts.models.account import Account, Heartbeat, TenantManager, TenantModel, TenantQuerySet
+from accounts.models.audit import AuditEvent
+from accounts.models.job import Job, JobError
+from accounts.models.token import ApiToken
+from accounts.models.user import Membership, User
+from accounts.models.webhook import WebhookEvent
+
+__all__ = [
+    "Account",
+    "ApiToken",
+    "AuditEvent",
+    "Heartbeat",
+    "Job",
+    "JobError",
+    "Membership",
+    "TenantManager",
+    "TenantModel",
+    "TenantQuerySet",
+    "User",
+    "WebhookEvent",
+]

@@ -1,0 +1,46 @@
+"""Scheduled tasks of every app, kept in step with this list at each start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django_q.models import Schedule
+
+from lib import clock
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A task and its cron line, in São Paulo time."""
+
+    name: str
+    task: str
+    cron: str
+
+
+SCHEDULES = [
+    Entry("sinal de vida", "accounts.tasks.beat", "* * * * *"),
+    Entry("tarefas sem sinal", "accounts.tasks.sweep_jobs", "*/2 * * * *"),
+    Entry("rodada noturna", "billing.tasks.nightly_run", "10 3 * * *"),
+    Entry("pendências das faturas", "billing.tasks.sweep_follow_ups", "*/5 * * * *"),
+    Entry("índices do Banco Central", "billing.tasks.fetch_indexes", "30 9 * * *"),
+    Entry("limpeza do cache de PDF", "billing.tasks.purge_pdf_cache", "40 4 * * *"),
+    Entry("invariantes", "billing.tasks.check_invariants", "20 5 * * *"),
+    Entry("resultados antigos da fila", "accounts.tasks.prune_queue", "50 4 * * *"),
+]
+
+
+def ensure_schedules() -> None:
+    """Create, change or remove schedule rows so that they equal SCHEDULES; safe to repeat."""
+    for entry in SCHEDULES:
+        Schedule.objects.update_or_create(
+            name=entry.name,
+            defaults={"func": entry.task, "schedule_type": Schedule.CRON, "cron": entry.cron},
+            create_defaults={
+                "func": entry.task,
+                "schedule_type": Schedule.CRON,
+                "cron": entry.cron,
+                "next_run": clock.now(),
+            },
+        )
+    Schedule.objects.exclude(name__in=[entry.name for entry in SCHEDULES]).delete()

@@ -1,0 +1,98 @@
+"""Issue, find and revoke API tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+
+from accounts.models import Account, ApiToken
+from accounts.services.audit import SYSTEM, Actor, record
+from lib import clock
+from lib.br import is_cnpj, normalise_document
+from lib.errors import FieldError, InvalidInput
+
+
+def digest(raw: str) -> str:
+    """SHA-256 of a token. Tokens are 128 random bits, so no slow hash is needed."""
+    return hashlib.sha256(raw.encode()).hexdigest()
+
+
+@transaction.atomic
+def create_token(
+    account: Account,
+    *,
+    name: str,
+    scope: str,
+    company_cnpj: str = "",
+    ambiente: str = "",
+    actor: Actor = SYSTEM,
+) -> tuple[ApiToken, str]:
+    """Create a token and return it with its text, 32 hexadecimal digits, shown only now.
+
+    A fiscal token names one company (CNPJ) and one environment. Raises InvalidInput.
+    """
+    cnpj = normalise_document(company_cnpj) if company_cnpj else ""
+    faults = _faults(scope=scope, cnpj=cnpj, ambiente=ambiente)
+    if faults:
+        raise InvalidInput(erros=faults)
+    raw = secrets.token_hex(16)
+    token = ApiToken.objects.create(
+        account=account,
+        name=name,
+        scope=scope,
+        company_cnpj=cnpj,
+        ambiente=ambiente,
+        prefix=raw[:6],
+        digest=digest(raw),
+    )
+    record(account, actor=actor, action="token.criado", target=token, after={"scope": scope})
+    return token, raw
+
+
+def _faults(*, scope: str, cnpj: str, ambiente: str) -> list[FieldError]:
+    faults = []
+    if scope not in ApiToken.Scope.values:
+        faults.append(FieldError("scope", "Use billing, fiscal ou master."))
+    if cnpj and not is_cnpj(cnpj):
+        faults.append(FieldError("company", "CNPJ inválido."))
+    if ambiente and ambiente not in ApiToken.Ambiente.values:
+        faults.append(FieldError("ambiente", "Use homologacao ou producao."))
+    if scope == ApiToken.Scope.FISCAL and not (cnpj and ambiente):
+        faults.append(FieldError("company", "O escopo fiscal pede --company e --ambiente."))
+    return faults
+
+
+@transaction.atomic
+def revoke_token(token_id: int, *, account: Account, actor: Actor) -> ApiToken:
+    """Make a token useless from now on; revoking twice is a no-op."""
+    token: ApiToken = ApiToken.objects.select_for_update().get_of(account, pk=token_id)
+    if token.revoked_at is None:
+        token.revoked_at = clock.now()
+        token.save(update_fields=["revoked_at"])
+        record(account, actor=actor, action="token.revogado", target=token)
+    return token
+
+
+def find_token(raw: str) -> ApiToken | None:
+    """The live token behind `raw`, its account loaded; None when unknown, revoked or inactive.
+
+    The look-up is by hash: what an attacker can vary is not what the index compares.
+    """
+    token = (
+        ApiToken.objects.select_related("account")
+        .filter(digest=digest(raw), revoked_at=None, account__is_active=True)
+        .first()
+    )
+    if token is not None:
+        _touch(token)
+    return token
+
+
+def _touch(token: ApiToken) -> None:
+    """Note the use, at most one write a minute."""
+    now = clock.now()
+    if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

@@ -1,0 +1,41 @@
+"""Background tasks of accounts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django_q.models import Task
+
+from accounts.models import Heartbeat
+from accounts.services import jobs
+from lib import clock
+from lib.queue import enqueue
+
+WORKER = "worker"
+
+
+def beat() -> str:
+    """Say that the workers are alive; the health page and the supervisor read it."""
+    now = clock.now()
+    Heartbeat.objects.update_or_create(name=WORKER, defaults={"at": now})
+    return now.isoformat()
+
+
+def run_job(job_id: int) -> str:
+    """Do a job. Safe to run again."""
+    return str(jobs.run_job(job_id).state)
+
+
+def sweep_jobs() -> int:
+    """Queue again the jobs whose worker died."""
+    silent = jobs.silent_jobs()
+    for job_id in silent:
+        enqueue("accounts.tasks.run_job", job_id)
+    return len(silent)
+
+
+def prune_queue() -> int:
+    """Drop the queue's records of tasks older than a week (save_limit 0 keeps them all)."""
+    limit = clock.now() - timedelta(days=7)
+    deleted, _ = Task.objects.filter(stopped__lt=limit).delete()
+    return deleted

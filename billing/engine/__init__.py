@@ -1,0 +1,1 @@
+"""Pure billing arithmetic over Decimal and date; importable without Django."""

@@ -1,0 +1,66 @@
+"""Splitting an amount into parcels that add up to it, to the cent (SPLIT-1..4, DECISIONS 6)."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from lib.money import CENT, NBSP, brl, half_up, truncate
+
+NOT_100_PERCENT = "Os vencimentos não totalizam 100%."
+_ZERO = Decimal("0.00")
+
+
+def _cents(total: Decimal) -> Decimal:
+    """`total` with two decimals; a negative amount or a fraction of a cent cannot be split."""
+    rounded = half_up(total)
+    if rounded != total or total < 0:
+        raise ValueError(f"only a whole, non-negative number of cents can be split, not {total}")
+    return rounded
+
+
+def check_minimum(amounts: Sequence[Decimal], *, minimum: Decimal = CENT) -> None:
+    """SPLIT-3: raise ValueError, in pt-BR, when any parcel is below `minimum` (BRL).
+
+    Nothing is payable below one cent; for boletos pass the setting, R$ 5,00 by default.
+    """
+    if any(amount < minimum for amount in amounts):
+        # The recorded message has a plain space after R$ (billing-api §1.6).
+        text = brl(minimum).replace(NBSP, " ")
+        raise ValueError(f"Valor das parcelas não pode ser menor do que {text}")
+
+
+def split_equal(total: Decimal, parts: int) -> list[Decimal]:
+    """SPLIT-1: each part but the last is total / parts cut to cents; the last takes the rest.
+
+    A zero total gives zeros, since an invoice without value still has its receivables; any other
+    total below one cent a part raises ValueError (SPLIT-3).
+    """
+    if parts < 1:
+        raise ValueError("parts must be at least 1")
+    amount = _cents(total)
+    if not amount:
+        return [_ZERO] * parts
+    share = truncate(amount / parts)
+    check_minimum([share])
+    return [share] * (parts - 1) + [amount - share * (parts - 1)]
+
+
+def split_percent(total: Decimal, percents: Sequence[Decimal]) -> list[Decimal]:
+    """SPLIT-2: each part but the last is total × % half-up; the last takes the rest.
+
+    The percents must add up to 100.00 once their sum is rounded to two decimals, so 33.3333 three
+    times passes; otherwise ValueError. A 0% part is R$ 0,00 (billing-api §6.1). When rounding the
+    first ones up leaves less than nothing for the last, ValueError of SPLIT-3.
+    """
+    amount = _cents(total)
+    if half_up(sum(percents, Decimal(0))) != 100 or any(percent < 0 for percent in percents):
+        raise ValueError(NOT_100_PERCENT)
+    firsts = [half_up(amount * percent / 100) for percent in percents[:-1]]
+    rest = amount - sum(firsts, _ZERO)
+    if rest < 0:
+        check_minimum([rest])
+    return [*firsts, rest]
+
+
+def equal_percent(parts: int) -> Decimal:
+    """SPLIT-4: the percent shown on each equal parcel, 100 / parts cut to 4 decimals."""
+    return truncate(Decimal(100) / parts, 4)

@@ -1,0 +1,66 @@
+from billing.models.catalog import Plan, PlanProduct, ServiceItem
+from billing.models.contract import Contract
+from billing.models.index import (
+    SGS_SERIES,
+    PriceIndex,
+    PriceIndexValue,
+    Readjustment,
+    ScheduledUpdate,
+)
+from billing.models.invoice import Attachment, FollowUp, Invoice, InvoiceLine, Transaction
+from billing.models.party import (
+    Contact,
+    CustomerAccess,
+    OrganizationProfile,
+    Party,
+    PartySnapshot,
+)
+from billing.models.receivable import Receivable
+from billing.models.rule import (
+    BillingOptions,
+    InvoiceRule,
+    InvoiceTemplate,
+    Management,
+    PaymentMethod,
+    RuleService,
+    TemplateService,
+)
+from billing.models.run import BillingRun, RunEntry
+from billing.models.series import NumberSeries
+from billing.models.template import DocumentTemplate, DocumentTemplateVersion, PdfCache
+
+__all__ = [
+    "SGS_SERIES",
+    "Attachment",
+    "BillingOptions",
+    "BillingRun",
+    "Contact",
+    "Contract",
+    "CustomerAccess",
+    "DocumentTemplate",
+    "DocumentTemplateVersion",
+    "FollowUp",
+    "Invoice",
+    "InvoiceLine",
+    "InvoiceRule",
+    "InvoiceTemplate",
+    "Management",
+    "NumberSeries",
+    "OrganizationProfile",
+    "Party",
+    "PartySnapshot",
+    "PaymentMethod",
+    "PdfCache",
+    "Plan",
+    "PlanProduct",
+    "PriceIndex",
+    "PriceIndexValue",
+    "Readjustment",
+    "Receivable",
+    "RuleService",
+    "RunEntry",
+    "ScheduledUpdate",
+    "ServiceItem",
+    "TemplateService",
+    "Transaction",
+]

@@ -1,0 +1,91 @@
+"""Printed templates and the cache of what they printed."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import TenantModel, User
+from billing.models.party import Party
+
+
+class DocumentTemplate(TenantModel):
+    """An invoice layout of an organization (HTML and CSS in versions)."""
+
+    organization = models.ForeignKey(Party, models.CASCADE, related_name="document_templates")
+    name = models.CharField("nome", max_length=100)
+    language = models.CharField("idioma", max_length=10, default="pt-BR")
+    is_default = models.BooleanField("padrão", default=False)
+    active_version = models.ForeignKey(
+        "DocumentTemplateVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="versão ativa",
+    )
+
+    class Meta:
+        verbose_name = "modelo de documento"
+        verbose_name_plural = "modelos de documentos"
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="template_name"),
+            models.UniqueConstraint(
+                fields=["organization", "language"],
+                condition=Q(is_default=True),
+                name="template_default_per_language",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DocumentTemplateVersion(models.Model):
+    """One immutable text of a template (append-only)."""
+
+    template = models.ForeignKey(DocumentTemplate, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField("versão")
+    html = models.TextField("HTML")
+    css = models.TextField("CSS", blank=True)
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField("criada em")
+    created_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name = "versão de modelo"
+        verbose_name_plural = "versões de modelos"
+        constraints = [
+            models.UniqueConstraint(fields=["template", "number"], name="templateversion_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} v{self.number}"
+
+
+class PdfCache(models.Model):
+    """A rendered invoice. It can always be rebuilt; `source_hash` says from what it was made."""
+
+    invoice = models.ForeignKey("billing.Invoice", models.CASCADE, related_name="pdfs")
+    template_version = models.ForeignKey(DocumentTemplateVersion, models.PROTECT, related_name="+")
+    language = models.CharField(max_length=10)
+    source_hash = models.CharField(max_length=64)
+    content_hash = models.CharField(max_length=64)
+    data = models.BinaryField()
+    size = models.PositiveIntegerField()
+    pages = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField()
+    last_accessed = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "PDF em cache"
+        verbose_name_plural = "PDFs em cache"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "template_version", "language"], name="pdfcache_key"
+            )
+        ]
+        indexes = [models.Index(fields=["last_accessed"], name="pdfcache_last_accessed")]
+
+    def __str__(self) -> str:
+        return f"PDF {self.invoice_id}"

@@ -1,0 +1,80 @@
+"""Settings from the environment. Every secret may also come as NAME_FILE (a path to read)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.FileAwareEnv()
+
+
+def data_dir(base: Path) -> Path:
+    """The folder of everything we keep on disk; created with mode 0700 on first use."""
+    folder = Path(env.str("DATA_DIR", default=str(base / "var"))).resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def secret_key(folder: Path) -> str:
+    """SECRET_KEY, or a random one kept in the data folder so that restarts keep sessions."""
+    given = env.str("SECRET_KEY", default="")
+    if given:
+        return given
+    path = folder / "secret_key"
+    try:
+        # O_EXCL: two processes starting together must end up with the same key.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_key(path)
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+def _read_key(path: Path) -> str:
+    for _ in range(50):
+        text = path.read_text().strip()
+        if text:
+            return text
+        time.sleep(0.02)  # the other process created the file and is about to write it
+    raise ImproperlyConfigured(f"{path} is empty: remove it or set SECRET_KEY.")
+
+
+def database(folder: Path) -> dict[str, Any]:
+    """PostgreSQL from DATABASE_URL, else one SQLite file in the data folder."""
+    if not env.str("DATABASE_URL", default=""):
+        return sqlite(folder / "db.sqlite3")
+    try:
+        config = dict(env.db_url("DATABASE_URL"))
+    except Exception as error:
+        # environ raises several kinds here, and its text may hold the password.
+        raise ImproperlyConfigured("DATABASE_URL is malformed.") from error
+    if config["ENGINE"] != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// address.")
+    # Docs of the queue: reconnecting for each task costs most of its speed; a pool breaks its fork.
+    config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    return config
+
+
+def sqlite(path: Path) -> dict[str, Any]:
+    """One writer at a time, readers never blocked: the embedded default."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;"
+                "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
+            ),
+        },
+        # A file, not memory: concurrency tests open it from several connections.
+        "TEST": {"NAME": str(path.with_name(f"test-{os.getpid()}.sqlite3"))},
+    }

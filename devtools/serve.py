@@ -1,0 +1,156 @@
+"""`./dev run`: the site and its queue under a supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import http.client
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+
+from devtools.environment import data_folder, environment
+from devtools.machine import PDF_PACKAGES, ensure_system
+from devtools.supervisor import Child, Supervisor
+from devtools.terminal import give_up, say
+from devtools.venv import PYTHON, RUNTIME, ensure_venv
+
+WATCHDOG_EVERY = 30.0
+# The queue looks at its schedules 31 s after its start and every 30 s: before this much time an old
+# heartbeat says nothing about the cluster that runs now.
+WATCHDOG_AFTER = 180.0
+
+
+def run(arguments: list[str]) -> int:
+    """Prepare the database, then serve the site and the queue until a signal."""
+    options = run_options(arguments)
+    data = data_folder(options.data)
+    ensure_port(options.host, options.port)
+    ensure_system(PDF_PACKAGES)
+    ensure_venv(RUNTIME)
+    env = environment(data)
+    web = Child("Servidor web", gunicorn(options.host, options.port), env)
+    queue = Child("Fila de tarefas", [str(PYTHON), "manage.py", "qcluster"], env)
+    supervisor = Supervisor([web, queue])
+    prepare = [str(PYTHON), "manage.py", "prepare", *(["--no-demo"] if options.no_demo else [])]
+    code = supervisor.finish(Child("Preparo", prepare, env))
+    if code:
+        raise give_up("O banco de dados não pôde ser preparado; veja a mensagem acima.")
+    if code == 0:
+        site = Site(options.host, options.port)
+        greeting = f"\n  Pronto:  {site.url}\n  Dados:   {data}\n  Parar:   Ctrl-C\n"
+        supervisor.run(Watch(site, queue, supervisor, greeting))
+    say("Tudo parado.")
+    return 0
+
+
+def gunicorn(host: str, port: int) -> list[str]:
+    """Two processes of four threads; a request cut off at a stop has ten seconds to end."""
+    # As a module: the console script names the folder in which the environment was made.
+    command = [str(PYTHON), "-m", "gunicorn", "config.wsgi:application"]
+    command += ["--bind", f"{bracketed(host)}:{port}", "--workers", "2", "--threads", "4"]
+    return [*command, "--graceful-timeout", "10", "--no-control-socket", "--log-level", "warning"]
+
+
+def run_options(arguments: list[str]) -> argparse.Namespace:
+    """The options of `run`."""
+    parser = argparse.ArgumentParser(prog="./dev run", description="Serve o sistema até Ctrl-C.")
+    parser.add_argument("--host", default="127.0.0.1", help="endereço (padrão: %(default)s)")
+    parser.add_argument("--port", default=8000, type=_port, help="porta (padrão: %(default)s)")
+    parser.add_argument("--data", metavar="DIR", help="pasta dos dados (padrão: var/)")
+    parser.add_argument("--no-demo", action="store_true", help="sem os dados de demonstração")
+    return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} não é uma porta de 1 a 65535")
+    return int(text)
+
+
+def ensure_port(host: str, port: int) -> None:
+    """End with a clear message when nobody could listen there."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except socket.gaierror as error:
+        raise give_up(f"Endereço desconhecido: {host}. Corrija --host.") from error
+    except PermissionError as error:
+        raise give_up(f"Sem permissão para usar a porta {port}. Escolha com --port.") from error
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise give_up(f"Não é possível usar {host}:{port}: {error.strerror}.") from error
+        raise give_up(
+            f"A porta {port} de {host} já está em uso. Escolha outra, por exemplo: "
+            f"./dev run --port {port + 1}"
+        ) from error
+
+
+class Site:
+    """The served address as we ask it; any answer over HTTP means that the server is up."""
+
+    def __init__(self, host: str, port: int) -> None:
+        every_interface = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  asked, not bound
+        self.url = f"http://{bracketed(every_interface.get(host, host))}:{port}/"
+        # Never through a proxy of the environment: this is our own machine.
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def worker_status(self) -> str | None:
+        """`ok` or `stalled` as the health page says, `` for another answer, None for no answer."""
+        try:
+            with self.opener.open(f"{self.url}health/worker", timeout=2) as answer:
+                body = answer.read(10_000)
+        except urllib.error.HTTPError as error:
+            body = error.read(10_000)
+        except (OSError, http.client.HTTPException):
+            return None
+        try:
+            return str(json.loads(body)["status"])
+        except (ValueError, KeyError, TypeError):
+            return ""
+
+
+class Watch:
+    """Between the supervisor's ticks: says when the site answers, restarts a queue that stalled."""
+
+    def __init__(self, site: Site, queue: Child, supervisor: Supervisor, greeting: str) -> None:
+        self.site = site
+        self.queue = queue
+        self.supervisor = supervisor
+        self.greeting = greeting
+        self.next_look = 0.0
+        self.stalled = 0
+
+    def __call__(self) -> None:
+        """Look when it is time to."""
+        if self.greeting:
+            if self.site.worker_status() is not None:
+                with contextlib.suppress(OSError):  # a closed terminal stops us by its own signal
+                    print(self.greeting, flush=True)
+                self.greeting = ""
+        elif time.monotonic() >= self.next_look:
+            self.next_look = time.monotonic() + WATCHDOG_EVERY
+            self._look()
+
+    def _look(self) -> None:
+        if self.queue.uptime() < WATCHDOG_AFTER or self.site.worker_status() != "stalled":
+            self.stalled = 0
+            return
+        self.stalled += 1
+        if self.stalled >= 2:
+            say(f"{self.queue.name} não dá sinal de vida; reiniciando.")
+            self.supervisor.stop([self.queue])
+            self.stalled = 0
+
+
+def bracketed(host: str) -> str:
+    """The host as it stands in a URL or bind address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,86 @@
+"""JSON log lines with the request's id; personal data and secrets are dropped by name."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+REDACTED = "[removido]"
+_SECRET = re.compile(
+    r"(authorization|cookie|csrf|document|email|body|xml|cpf|card|name|"
+    r"pass|senha|secret|token|certificate|pfx)",
+    re.IGNORECASE,
+)
+_ALLOWED = {"event", "logger", "level", "timestamp", "filename", "func_name", "taskName"}
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+
+def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank every key that names a secret or personal data, whatever its value."""
+    for key in event:
+        if key not in _ALLOWED and _SECRET.search(key):
+            event[key] = REDACTED
+    return event
+
+
+def logging_config(*, level: str) -> dict[str, Any]:
+    """The LOGGING dictionary: one JSON object per line on standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [
+                    _drop_request,
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    redact,
+                    structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "django.request": {"level": "ERROR"},
+            "django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+            "fontTools": {"level": "WARNING"},
+            "weasyprint": {"level": "ERROR"},
+        },
+    }
+
+
+def _drop_request(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    # Django passes the whole request as an extra; its text may hold a query with personal data.
+    event.pop("request", None)
+    return event
+
+
+class RequestIdMiddleware:
+    """Give every request an id (or keep the caller's), bind it to the logs and answer it back."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+        request.request_id = request_id  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        return response

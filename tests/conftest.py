@@ -1,0 +1,92 @@
+"""Shared fixtures. The engine is chosen by DATABASE_URL, as in production."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before Django reads its settings: tests never touch a developer's data folder.
+_FOLDER = Path(tempfile.mkdtemp(prefix="faturamento-tests-"))
+os.environ["DATA_DIR"] = str(_FOLDER)
+os.environ.pop("UX_TODAY", None)
+
+import pytest  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.db.models.signals import post_migrate  # noqa: E402
+
+from lib import append_only  # noqa: E402
+
+APPEND_ONLY = (
+    "accounts_auditevent",
+    "billing_partysnapshot",
+    "billing_documenttemplateversion",
+)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_FOLDER, ignore_errors=True)
+
+
+def _guard_again(**_: object) -> None:
+    tables = connection.introspection.table_names()
+    for table in APPEND_ONLY:
+        if table in tables:
+            append_only.install(connection, table)
+
+
+# Emptying the database after a transactional test ends with this signal.
+post_migrate.connect(_guard_again, dispatch_uid="tests.guard_again")
+
+
+@pytest.fixture(autouse=True)
+def _emptiable(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lift the append-only rule when a transactional test is over, so the tables can be emptied."""
+    marker = request.node.get_closest_marker("django_db")
+    if not (marker and marker.kwargs.get("transaction")):
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    yield
+    for table in APPEND_ONLY:
+        append_only.remove(connection, table)
+
+
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> object:
+    """Move the product's calendar: today("2026-01-31")."""
+
+    def move(text: str) -> None:
+        monkeypatch.setenv("UX_TODAY", text)
+
+    return move
+
+
+@pytest.fixture
+def account(db: None) -> object:
+    from factories import AccountFactory
+
+    return AccountFactory()
+
+
+@pytest.fixture
+def other_account(db: None) -> object:
+    from factories import AccountFactory
+
+    return AccountFactory(slug="outra", name="Outra conta")
+
+
+@pytest.fixture
+def organization(account: object) -> object:
+    from factories import OrganizationFactory
+
+    return OrganizationFactory(account=account)
+
+
+@pytest.fixture
+def customer(account: object) -> object:
+    from factories import CompanyFactory
+
+    return CompanyFactory(account=account)
