@@ -7,11 +7,13 @@ columns left out take the database's default.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection, models
+from django.db.models import lookups
 
 Row = Sequence[Any]
 
@@ -54,7 +56,7 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
         _copy(f'COPY "{table}" ({names}) FROM STDIN', fields, rows)
         return
     marks = ", ".join(["%s"] * len(fields))
-    _many(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', fields, rows)  # noqa: S608
+    _many(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', fields, rows)
 
 
 def update_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -67,32 +69,75 @@ def update_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
     table = model._meta.db_table
     key, *targets = [f'"{field.column}"' for field in fields]
     if connection.vendor == "postgresql":
-        # One array per column: the statement is planned once and has no size limit of its own.
-        arrays = ", ".join(f"%s::{_array_type(field)}" for field in fields)
-        names = ", ".join(f"c{i}" for i in range(len(fields)))
         sets = ", ".join(f"{target} = v.c{i}" for i, target in enumerate(targets, start=1))
-        columns_of_rows = [list(values) for values in zip(*rows, strict=True)]
-        if not columns_of_rows:
-            return
+        source, text = _recordset(fields, rows)
         with connection.cursor() as cursor:
             cursor.execute(
-                f'UPDATE "{table}" AS t SET {sets} '  # noqa: S608
-                f"FROM unnest({arrays}) AS v({names}) WHERE t.{key} = v.c0",
-                columns_of_rows,
+                f'UPDATE "{table}" AS t SET {sets} FROM {source} WHERE t.{key} = v.c0', [text]
             )
         return
     sets = ", ".join(f"{target} = %s" for target in targets)
     ordered = ([*row[1:], row[0]] for row in rows)
     _many(
-        f'UPDATE "{table}" SET {sets} WHERE {key} = %s',  # noqa: S608
+        f'UPDATE "{table}" SET {sets} WHERE {key} = %s',
         [*fields[1:], fields[0]],
         ordered,
     )
 
 
-def _array_type(field: Any) -> str:
-    kind = field.db_type(connection).split("(")[0]
-    return f"{field.rel_db_type(connection) if field.is_relation else kind}[]"
+def insert_missing(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Insert the rows that break no unique constraint and pass over the others."""
+    fields: list[Any] = [model._meta.get_field(name) for name in columns]
+    names = ", ".join(f'"{field.column}"' for field in fields)
+    table = model._meta.db_table
+    if connection.vendor == "postgresql":
+        source, text = _recordset(fields, rows)
+        picked = ", ".join(f"c{i}" for i in range(len(fields)))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'INSERT INTO "{table}" ({names}) SELECT {picked} FROM {source} '
+                "ON CONFLICT DO NOTHING",
+                [text],
+            )
+        return
+    marks = ", ".join(["%s"] * len(fields))
+    statement = f'INSERT INTO "{table}" ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING'
+    _many(statement, fields, rows)
+
+
+def _recordset(fields: Sequence[Any], rows: Iterable[Row]) -> tuple[str, str]:
+    """(SQL, its one parameter): the rows as a table v with columns c0, c1…, in their order.
+
+    One JSON text costs a tenth of binding each value, and has no limit on their number.
+    """
+    names = [f"c{i}" for i in range(len(fields))]
+    types = ", ".join(f"{name} {_type(field)}" for name, field in zip(names, fields, strict=True))
+    # str() turns Decimal, date and datetime into what the column's own type reads back exactly.
+    text = json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str)
+    return f"json_to_recordset(%s::json) AS v({types})", text
+
+
+def _type(field: Any) -> str:
+    return str(field.rel_db_type(connection) if field.is_relation else field.db_type(connection))
+
+
+@models.ForeignKey.register_lookup
+@models.Field.register_lookup
+class Among(lookups.Lookup):  # type: ignore[type-arg]
+    """`id__among=ids`: as `__in`, for thousands of integers, bound as a single parameter."""
+
+    lookup_name = "among"
+    prepare_rhs = False
+
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [value]
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        ids = ",".join(str(int(pk)) for pk in self.rhs)
+        if connection.vendor == "postgresql":
+            return f"{lhs} = ANY(%s::bigint[])", [*params, f"{{{ids}}}"]
+        return f"{lhs} IN (SELECT value FROM json_each(%s))", [*params, f"[{ids}]"]
 
 
 def _copy(statement: str, fields: Sequence[Any], rows: Iterable[Row]) -> None:

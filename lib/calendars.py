@@ -53,9 +53,16 @@ def easter(year: int) -> date:
 def national_closures(year: int, code: str) -> dict[date, str]:
     """Closed dates of `year` and why (pt-BR); weekends appear only when also a holiday.
 
-    `code` is br_bank or br_fin. The dict is the caller's own.
+    `code` is br_bank or br_fin, else ValueError. The dict is the caller's own.
     """
+    _check_code(code)
     return dict(_closures(year, code))
+
+
+def _check_code(code: str) -> None:
+    """Refuse an unknown calendar at once instead of taking it for br_fin."""
+    if code not in CODES:
+        raise ValueError(f"unknown calendar code: {code!r}")
 
 
 @lru_cache(maxsize=512)
@@ -94,9 +101,8 @@ class Calendar:
     extra_closed: frozenset[date] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse an unknown code at once instead of treating it as br_fin."""
-        if self.code not in CODES:
-            raise ValueError(f"unknown calendar code: {self.code!r}")
+        """Refuse an unknown code."""
+        _check_code(self.code)
 
     def is_business_day(self, d: date) -> bool:
         """Whether banks serve the public on `d`."""

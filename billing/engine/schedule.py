@@ -25,7 +25,7 @@ _MAX_YEARS: dict[str, tuple[int, str]] = {  # SCH-3, measured in complete years 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A recurrence. `month_quantity` counts only when monthly; `end_date` is inclusive, None open."""
+    """A recurrence; `month_quantity` counts only when monthly, `end_date` is inclusive."""
 
     init_date: date
     period_unit: PeriodUnit
