@@ -7,10 +7,12 @@ import contextlib
 import errno
 import http.client
 import json
+import os
 import socket
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from devtools.environment import data_folder, environment
 from devtools.machine import PDF_PACKAGES, ensure_system
@@ -31,18 +33,35 @@ def run(arguments: list[str]) -> int:
     ensure_port(options.host, options.port)
     ensure_system(PDF_PACKAGES)
     ensure_venv(RUNTIME)
-    env = environment(data)
-    web = Child("Servidor web", gunicorn(options.host, options.port), env)
-    queue = Child("Fila de tarefas", [str(PYTHON), "manage.py", "qcluster"], env)
+    gate, opening = os.pipe()
+    web_env = {**environment(data), "DEV_GATE": str(gate)}
+    web = Child("Servidor web", gunicorn(options.host, options.port), web_env, keep=(gate,))
+    queue = Child("Fila de tarefas", [str(PYTHON), "manage.py", "qcluster"], environment(data))
     supervisor = Supervisor([web, queue])
-    prepare = [str(PYTHON), "manage.py", "prepare", *(["--no-demo"] if options.no_demo else [])]
-    code = supervisor.finish(Child("Preparo", prepare, env))
-    if code:
-        raise give_up("O banco de dados não pôde ser preparado; veja a mensagem acima.")
+    web.start()
+    if not prepared(supervisor, options, data):
+        return say_stopped()
+    os.close(opening)
+    site = Site(options.host, options.port)
+    greeting = f"\n  Pronto:  {site.url}\n  Dados:   {data}\n  Parar:   Ctrl-C\n"
+    supervisor.run(Watch(site, queue, supervisor, greeting))
+    return say_stopped()
+
+
+def prepared(supervisor: Supervisor, options: argparse.Namespace, data: Path) -> bool:
+    """Migrate, register the schedules and load the demonstration; False when asked to stop."""
+    command = [str(PYTHON), "manage.py", "prepare", *(["--no-demo"] if options.no_demo else [])]
+    code = supervisor.finish(Child("Preparo", command, environment(data)))
     if code == 0:
-        site = Site(options.host, options.port)
-        greeting = f"\n  Pronto:  {site.url}\n  Dados:   {data}\n  Parar:   Ctrl-C\n"
-        supervisor.run(Watch(site, queue, supervisor, greeting))
+        return True
+    supervisor.stop(supervisor.children)
+    if code is None:
+        return False
+    raise give_up("O banco de dados não pôde ser preparado; veja a mensagem acima.")
+
+
+def say_stopped() -> int:
+    """The last words, and the exit code of a stop that was asked for."""
     say("Tudo parado.")
     return 0
 
@@ -50,9 +69,18 @@ def run(arguments: list[str]) -> int:
 def gunicorn(host: str, port: int) -> list[str]:
     """Two processes of four threads; a request cut off at a stop has ten seconds to end."""
     # As a module: the console script names the folder in which the environment was made.
-    command = [str(PYTHON), "-m", "gunicorn", "config.wsgi:application"]
+    command = [
+        str(PYTHON),
+        "-m",
+        "gunicorn",
+        "config.wsgi:application",
+        "-c",
+        "python:devtools.gate",
+    ]
     command += ["--bind", f"{bracketed(host)}:{port}", "--workers", "2", "--threads", "4"]
-    return [*command, "--graceful-timeout", "10", "--no-control-socket", "--log-level", "warning"]
+    # Preloaded: imported once, while the database is prepared, and shared by the processes.
+    command += ["--preload", "--graceful-timeout", "10", "--no-control-socket"]
+    return [*command, "--log-level", "warning"]
 
 
 def run_options(arguments: list[str]) -> argparse.Namespace:

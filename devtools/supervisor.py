@@ -23,10 +23,13 @@ TICK = 0.1
 class Child:
     """One process that should always run, in a session of its own so that Ctrl-C passes it by."""
 
-    def __init__(self, name: str, command: list[str], env: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, command: list[str], env: dict[str, str], keep: tuple[int, ...] = ()
+    ) -> None:
         self.name = name
         self.command = command
         self.env = env
+        self.keep = keep  # file descriptors it inherits
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.start_at = 0.0  # when it may start (again)
@@ -40,6 +43,7 @@ class Child:
             env=self.env,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=self.keep,
             preexec_fn=functools.partial(die_with_parent, os.getpid()),
         )
         self.started_at = time.monotonic()

@@ -33,8 +33,7 @@ def ensure_venv(requirements: str) -> None:
     with only_one_at_a_time():
         if venv_is_ready(requirements):  # another ./dev did it while we waited
             return
-        # A development environment that grew old is renewed whole, not cut down to run time.
-        if requirements == RUNTIME and DEVELOPMENT in _read_stamp():
+        if requirements == RUNTIME and _is_for_development():
             requirements = DEVELOPMENT
         try:
             STAMP.unlink(missing_ok=True)
@@ -43,6 +42,11 @@ def ensure_venv(requirements: str) -> None:
             _write_stamp(requirements)
         except PermissionError as error:
             raise give_up(f"Sem permissão para escrever em {error.filename}.") from error
+
+
+def _is_for_development() -> bool:
+    """An old development environment, or one made by hand, is renewed whole: nothing is cut off."""
+    return DEVELOPMENT in _read_stamp() or (not STAMP.exists() and _venv_works())
 
 
 def venv_is_ready(requirements: str) -> bool:
@@ -117,11 +121,9 @@ def _install(requirements: str) -> None:
     say(f"Instalando os pacotes de {requirements}…")
     uv = [str(PYTHON), "-m", "uv", "pip", "sync", "--quiet", "--python", str(PYTHON)]
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "-r"]
-    if _have_uv():
-        done = _quietly([*uv, "--require-hashes", str(ROOT / requirements)])
-        if done.returncode == 0:
-            return
-    say("Sem o uv; instalando com o pip, o que leva mais tempo…")
+    if _have_uv() and not _quietly([*uv, "--require-hashes", str(ROOT / requirements)]).returncode:
+        return
+    say("O uv não está disponível ou falhou; instalando com o pip, o que leva mais tempo…")
     done = _quietly([*pip, str(ROOT / requirements), "--require-hashes"])
     if done.returncode:
         raise give_up(f"Não foi possível instalar os pacotes:\n{done.stdout[-4000:]}")
@@ -155,10 +157,19 @@ def _quietly(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        env={**os.environ, **_installer_settings()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         preexec_fn=functools.partial(die_with_parent, os.getpid()),
     )
+
+
+def _installer_settings() -> dict[str, str]:
+    settings = {"UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    if not os.access(existing, os.W_OK):  # service users often have no home; uv insists on a cache
+        settings |= {"UV_NO_CACHE": "1", "PIP_NO_CACHE_DIR": "1"}
+    return settings

@@ -196,6 +196,10 @@ def _candidates() -> Iterator[Path]:
     in_path = shutil.which("initdb")
     if in_path:
         yield Path(in_path).resolve().parent
+    yield from _from_wheel()
+
+
+def _from_wheel() -> Iterator[Path]:
     # Only the files of the wheel: its own get_server() adds a system user and opens parent folders.
     spec = importlib.util.find_spec(WHEEL)
     for location in (spec and spec.submodule_search_locations) or []:
@@ -214,7 +218,8 @@ def _version(program: Path) -> str | None:
 
 def _reachable(binaries: Path, directory: Path) -> Path:
     """`binaries`, or a copy in `directory` when root's own folders hide them from `nobody`."""
-    hidden = any(not folder.stat().st_mode & 0o001 for folder in binaries.resolve().parents)
+    parents = {*binaries.absolute().parents, *binaries.resolve().parents}
+    hidden = any(not folder.stat().st_mode & 0o001 for folder in parents)
     if os.geteuid() != 0 or not hidden:
         return binaries
     install = binaries.parent
@@ -273,7 +278,10 @@ def _die_with_parent(parent: int, sig: signal.Signals) -> None:
 
 
 def _run_with_database(command: list[str], server: Server) -> int:
-    """Run `command` against `server`; the signals we get are the command's to answer."""
+    """Run `command` against `server`; its exit code, 128 + n when signal n ended it.
+
+    The signals we get meanwhile are the command's to answer.
+    """
     child = subprocess.Popen(
         command,
         env={**os.environ, "DATABASE_URL": server.url},
@@ -287,7 +295,8 @@ def _run_with_database(command: list[str], server: Server) -> int:
 
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, forward)
-    return child.wait()
+    code = child.wait()
+    return code if code >= 0 else 128 - code
 
 
 def _wait_for_signal() -> None:
