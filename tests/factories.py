@@ -96,6 +96,10 @@ class _PartyFactory(DjangoModelFactory):
 
 
 class OrganizationFactory(_PartyFactory):
+    class Meta:
+        model = Party
+        skip_postgeneration_save = True
+
     kind = Party.Kind.ORGANIZATION
     name = factory.Sequence(lambda n: f"Organização {n}")
     company_name = factory.LazyAttribute(lambda o: f"{o.name} Ltda")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db import models
 
 from accounts.models import Account, ApiToken, AuditEvent, User
 from lib import clock
+from lib.bulk import insert_rows
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,34 @@ def record(
         actor_id=actor.id,
         actor_label=actor.label[:200],
         action=action,
-        object_type=target._meta.model_name if target is not None else "",
+        object_type=(target._meta.model_name or "") if target is not None else "",
         object_id=target.pk if target is not None else None,
         before=plain(before),
         after=plain(after),
         ip=actor.ip,
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+    )
+
+
+def record_many(
+    account: Account,
+    *,
+    actor: Actor,
+    action: str,
+    object_type: str,
+    entries: Iterable[tuple[int, dict[str, Any]]],
+) -> None:
+    """Append one event per (object id, what is known of it after), all in one statement."""
+    now = clock.now()
+    columns = (
+        "account", "at", "actor_kind", "actor_id", "actor_label", "action", "object_type",
+        "object_id", "after", "ip",
+    )  # fmt: skip
+    who = (actor.kind, actor.id, actor.label[:200], action, object_type)
+    insert_rows(
+        AuditEvent,
+        columns,
+        ((account.pk, now, *who, object_id, after, actor.ip) for object_id, after in entries),
     )
 
 

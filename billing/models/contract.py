@@ -64,7 +64,7 @@ class Contract(TenantModel):
         "registro", max_length=12, choices=Registration.choices, default=Registration.REGULAR
     )
     charging_method = models.CharField(
-        "cobrança", max_length=10, choices=Charging.choices, default=Charging.POST_PAID
+        "cobrança", max_length=10, choices=Charging.choices, default=Charging.PRE_PAID
     )
     overdue = models.BooleanField("inadimplente", default=False)
     overdue_automatic_management = models.BooleanField("faturar mesmo inadimplente", default=False)

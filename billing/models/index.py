@@ -135,7 +135,7 @@ class Readjustment(TenantModel):
     outcome = models.CharField("resultado", max_length=10, choices=Outcome.choices)
     price_index = models.CharField("índice", max_length=10, choices=PriceIndex.choices)
     months = models.JSONField("meses e variações")
-    factor = models.DecimalField("fator", max_digits=30, decimal_places=20)
+    factor = models.TextField("fator", help_text="exato, sem arredondamento")
     values = models.JSONField("valores antes e depois")
     n_invoices = models.PositiveIntegerField("faturas alteradas", default=0)
     executed_at = models.DateTimeField("executado em")

@@ -222,7 +222,7 @@ class Invoice(TenantModel, BillingOptions):
                 name="invoice_amounts",
             ),
             models.CheckConstraint(
-                condition=Q(rule=None) | Q(occurrence_date__isnull=False),
+                condition=Q(rule=None) | Q(occurrence_date__isnull=False) | Q(is_final=True),
                 name="invoice_rule_has_occurrence",
             ),
         ]

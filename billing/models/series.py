@@ -13,6 +13,7 @@ class NumberSeries(models.Model):
     organization = models.ForeignKey(Party, models.PROTECT, related_name="series")
     code = models.CharField("série", max_length=10, default="1")
     prefix = models.CharField("prefixo", max_length=20, blank=True)
+    first_number = models.PositiveBigIntegerField("primeiro número", default=1)
     next_number = models.PositiveBigIntegerField("próximo número", default=1)
 
     class Meta:

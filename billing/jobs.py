@@ -1,0 +1,32 @@
+"""Long work of billing, as jobs: what accounts.services.jobs calls by name."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from accounts.models import Job
+from accounts.services.audit import actor_of
+from accounts.services.jobs import Progress
+from billing.services.run import RunRequest, report
+from billing.services.run import run_billing as run
+from lib import clock
+
+
+def run_billing(job: Job, progress: Progress) -> dict[str, Any]:
+    """A billing run; its parameters are `until` (ISO date) and `selected` (invoice ids)."""
+    done: dict[str, int] = {}
+
+    def listener(step: str, count: int) -> None:
+        added = count - done.get(step, 0)
+        done[step] = count
+        progress.ok(added)
+
+    request = RunRequest(
+        account=job.account,
+        until=date.fromisoformat(job.params["until"]),
+        today=clock.today(job.account.time_zone),
+        selected=tuple(job.params.get("selected", ())),
+        job_id=job.pk,
+    )
+    return report(run(request, actor=actor_of(job.started_by), listener=listener))

@@ -1,0 +1,169 @@
+"""Proof of the invariants of billing-engine §1.1: queries that must find nothing.
+
+Amounts are compared in the database: exactly on PostgreSQL, in whole cents on SQLite, which keeps
+decimals as floating point.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, models
+
+from accounts.models import Account, TenantModel
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule and the row that breaks it, in words."""
+
+    rule: str
+    row: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A query whose rows are violations. `{m:expr}` are amounts; %s is the account."""
+
+    rule: str
+    text: str
+    sql: str
+
+
+_LINE_SUMS = (
+    "(SELECT invoice_id, SUM(value) AS v, SUM(tax_amount) AS t FROM billing_invoiceline "
+    "GROUP BY invoice_id)"
+)
+_PARCEL_SUMS = (
+    "(SELECT invoice_id, SUM(gross_value) AS g, SUM(payment_value) AS p, COUNT(*) AS n, "
+    "SUM(CASE WHEN state = 'to_receive' THEN 1 ELSE 0 END) AS opened, "
+    "SUM(CASE WHEN state = 'cancelled' THEN 1 ELSE 0 END) AS cancelled, "
+    "SUM(CASE WHEN state = 'to_emit' THEN 1 ELSE 0 END) AS waiting "
+    "FROM billing_receivable GROUP BY invoice_id)"
+)
+
+CHECKS = [
+    Check(
+        "INV-1",
+        "transação {0} em mais de uma fatura não anulada",
+        "SELECT l.transaction_id FROM billing_invoiceline l "
+        "JOIN billing_invoice i ON i.id = l.invoice_id "
+        "WHERE i.account_id = %s AND l.transaction_id IS NOT NULL AND NOT l.is_released "
+        "GROUP BY l.transaction_id HAVING COUNT(*) > 1",
+    ),
+    Check(
+        "INV-1",
+        "transação {0} aponta para a fatura {1}, que está anulada ou não a contém",
+        "SELECT t.id, t.invoice_id FROM billing_transaction t "
+        "JOIN billing_invoice i ON i.id = t.invoice_id "
+        "WHERE t.account_id = %s AND t.kind <> 'payment' AND (i.void OR NOT EXISTS ("
+        "SELECT 1 FROM billing_invoiceline l WHERE l.transaction_id = t.id "
+        "AND l.invoice_id = t.invoice_id AND NOT l.is_released))",
+    ),
+    Check(
+        "INV-2",
+        "fatura {0}: total {1} + imposto {2} não batem com as linhas ou com o bruto {3}",
+        "SELECT i.id, i.total_amount, i.total_tax, i.gross_value FROM billing_invoice i "
+        f"LEFT JOIN {_LINE_SUMS} l ON l.invoice_id = i.id WHERE i.account_id = %s AND ("
+        "{m:i.total_amount} <> {m:COALESCE(l.v, 0)} OR {m:i.total_tax} <> {m:COALESCE(l.t, 0)} "
+        "OR {m:i.gross_value} <> {m:i.total_amount + i.total_tax})",
+    ),
+    Check(
+        "INV-3",
+        "fatura {0}: bruto {1} e a receber {2} não batem com as parcelas",
+        "SELECT i.id, i.gross_value, i.payment_value FROM billing_invoice i "
+        f"LEFT JOIN {_PARCEL_SUMS} r ON r.invoice_id = i.id WHERE i.account_id = %s AND ("
+        "COALESCE(r.n, 0) = 0 OR {m:i.gross_value} <> {m:r.g} "
+        "OR {m:i.payment_value} <> {m:r.p})",
+    ),
+    Check(
+        "INV-4",
+        "parcela {0}: pago + em aberto + baixado difere do valor {1}",
+        "SELECT id, payment_value FROM billing_receivable WHERE account_id = %s AND ("
+        "{m:paid_principal + open_principal + written_off} <> {m:payment_value} "
+        "OR open_principal < 0)",
+    ),
+    Check(
+        "INV-7",
+        "regra {0}: ocorrência {1} faturada mais de uma vez",
+        "SELECT rule_id, occurrence_date FROM billing_invoice WHERE account_id = %s "
+        "AND rule_id IS NOT NULL AND occurrence_date IS NOT NULL "
+        "GROUP BY rule_id, occurrence_date HAVING COUNT(*) > 1",
+    ),
+    Check(
+        "INV-8",
+        "série {0}: {1} números usados, de {2} a {3}, mas o próximo é {4} e o primeiro foi {5}",
+        "SELECT s.id, COUNT(i.number), MIN(i.number), MAX(i.number), s.next_number, "
+        "s.first_number FROM billing_numberseries s "
+        "JOIN billing_party p ON p.id = s.organization_id "
+        "LEFT JOIN billing_invoice i ON i.series_id = s.id "
+        "WHERE p.account_id = %s GROUP BY s.id, s.next_number, s.first_number "
+        "HAVING COUNT(DISTINCT i.number) <> s.next_number - s.first_number "
+        "OR (COUNT(i.number) > 0 AND (MIN(i.number) <> s.first_number "
+        "OR MAX(i.number) <> s.next_number - 1))",
+    ),
+    Check(
+        "SM-1",
+        "fatura {0} está {1}, mas suas parcelas não",
+        f"SELECT i.id, i.state FROM billing_invoice i JOIN {_PARCEL_SUMS} r "
+        "ON r.invoice_id = i.id WHERE i.account_id = %s AND ("
+        "(i.state = 'to_emit' AND r.waiting <> r.n) "
+        "OR (i.state = 'to_receive' AND (r.opened = 0 OR r.waiting > 0)) "
+        "OR (i.state = 'received' AND (r.opened > 0 OR r.waiting > 0)) "
+        "OR (i.state = 'cancelled' AND r.cancelled <> r.n))",
+    ),
+]
+
+
+def violations(account: Account) -> Iterator[Violation]:
+    """Every row of `account` that breaks an invariant, as it is found."""
+    for check in CHECKS:
+        for row in _rows(_amounts(check.sql), account):
+            yield Violation(check.rule, check.text.format(*row))
+    yield from _foreign_rows(account)
+
+
+def _amounts(sql: str) -> str:
+    """Turn {m:expr} into something the engine compares exactly."""
+
+    form = r"\1" if connection.vendor == "postgresql" else r"CAST(ROUND((\1) * 100) AS INTEGER)"
+    return re.sub(r"\{m:([^}]*)\}", form, sql)
+
+
+def _rows(sql: str, account: Account) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [account.pk])
+        return list(cursor.fetchall())
+
+
+def _foreign_rows(account: Account) -> Iterator[Violation]:
+    """INV-11: a row of one tenant must not point to a row of another."""
+    for model, field in tenant_links():
+        target = field.related_model._meta.db_table  # type: ignore[union-attr]
+        sql = (
+            f'SELECT a.id, a."{field.column}" FROM "{model._meta.db_table}" a '
+            f'JOIN "{target}" b ON b.id = a."{field.column}" '
+            "WHERE a.account_id = %s AND b.account_id <> a.account_id"
+        )
+        for row in _rows(sql, account):
+            text = (
+                f"{model._meta.verbose_name} {row[0]} aponta para {target} {row[1]} de outra conta"
+            )
+            yield Violation("INV-11", text)
+
+
+def tenant_links() -> list[tuple[type[models.Model], models.ForeignKey[Any, Any]]]:
+    """Every foreign key from one tenant-owned model to another."""
+    return [
+        (model, field)
+        for model in apps.get_models()
+        if issubclass(model, TenantModel)
+        for field in model._meta.get_fields()
+        if isinstance(field, models.ForeignKey)
+        and isinstance(field.related_model, type)
+        and issubclass(field.related_model, TenantModel)
+    ]

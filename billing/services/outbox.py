@@ -1,0 +1,102 @@
+"""Notices to integrators, written in the transaction of the change that they tell (WH-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from accounts.models import WebhookEvent
+from billing.models import Invoice
+from lib import clock
+from lib.bulk import insert_rows
+
+
+class Event(StrEnum):
+    """Invoice events of billing-engine §11."""
+
+    UPDATE = "update"
+    EMIT = "emit"
+    UNDO_EMISSION = "undo_emission"
+    CANCEL = "cancel"
+    UNDO_CANCELLATION = "undo_cancellation"
+    CONFIRM_RECEIVAL = "confirm_receival"
+    UNDO_RECEIVAL = "undo_receival"
+    RECEIVEMENT_ERROR = "receivement_error"
+
+
+OBJECT_TYPE = "Invoice"
+EVENT_COLUMNS = ("account", "event", "object_type", "object_id", "payload", "created_at")
+
+
+def payload(
+    event: Event, *, invoice_id: int, contract_id: int | None, contract_token: str | None
+) -> dict[str, str | None]:
+    """Body of the notice. Values are text; the contract's are null when there is none (WH-1)."""
+    return {
+        "event": event.value,
+        "object_type": OBJECT_TYPE,
+        "object_id": str(invoice_id),
+        "contract_token": contract_token,
+        "contract_id": None if contract_id is None else str(contract_id),
+    }
+
+
+def announce(invoice: Invoice, event: Event) -> None:
+    """Write one notice about `invoice`."""
+    contract = invoice.contract
+    WebhookEvent.objects.create(
+        account_id=invoice.account_id,
+        event=event.value,
+        object_type=OBJECT_TYPE,
+        object_id=invoice.pk,
+        payload=payload(
+            event,
+            invoice_id=invoice.pk,
+            contract_id=invoice.contract_id,
+            contract_token=contract.token if contract else None,
+        ),
+        created_at=clock.now(),
+    )
+
+
+def event_row(
+    account_id: int,
+    event: Event,
+    *,
+    invoice_id: int,
+    contract_id: int | None,
+    contract_token: str | None,
+    at: datetime,
+) -> tuple[Any, ...]:
+    """One notice as a row of EVENT_COLUMNS."""
+    body = payload(
+        event, invoice_id=invoice_id, contract_id=contract_id, contract_token=contract_token
+    )
+    return (account_id, event.value, OBJECT_TYPE, invoice_id, body, at)
+
+
+def announce_many(
+    account_id: int,
+    event: Event,
+    *,
+    invoices: Iterable[tuple[int, int | None, str | None]],
+    at: datetime,
+) -> None:
+    """Write one notice per (invoice id, contract id, contract token), all in one statement."""
+    insert_rows(
+        WebhookEvent,
+        EVENT_COLUMNS,
+        (
+            event_row(
+                account_id,
+                event,
+                invoice_id=invoice_id,
+                contract_id=contract_id,
+                contract_token=token,
+                at=at,
+            )
+            for invoice_id, contract_id, token in invoices
+        ),
+    )
