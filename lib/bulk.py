@@ -65,6 +65,9 @@ def update_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
     The first of `columns` is the key (usually "id"); the rest are set. Transitions and checks are
     the caller's: this bypasses the models as `queryset.update` does.
     """
+    rows = list(rows)
+    if not rows:
+        return
     fields: list[Any] = [model._meta.get_field(name) for name in columns]
     table = model._meta.db_table
     key, *targets = [f'"{field.column}"' for field in fields]
@@ -87,6 +90,9 @@ def update_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
 
 def insert_missing(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
     """Insert the rows that break no unique constraint and pass over the others."""
+    rows = list(rows)
+    if not rows:
+        return
     fields: list[Any] = [model._meta.get_field(name) for name in columns]
     names = ", ".join(f'"{field.column}"' for field in fields)
     table = model._meta.db_table
@@ -141,24 +147,25 @@ class Among(lookups.Lookup):  # type: ignore[type-arg]
 
 
 def _copy(statement: str, fields: Sequence[Any], rows: Iterable[Row]) -> None:
-    adapters = _json_positions(fields)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        if not adapters:
-            for row in rows:
-                copy.write_row(row)
-            return
-        from psycopg.types.json import Jsonb
+    from psycopg.types.json import Jsonb
 
+    json_at = _json_positions(fields)
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.copy(statement) as copy,
+    ):
         for row in rows:
-            values = list(row)
-            for position in adapters:
-                if values[position] is not None:
-                    values[position] = Jsonb(values[position])
-            copy.write_row(values)
+            if json_at:
+                row = [
+                    Jsonb(value) if at in json_at and value is not None else value
+                    for at, value in enumerate(row)
+                ]
+            copy.write_row(row)
 
 
-def _json_positions(fields: Sequence[Any]) -> list[int]:
-    return [i for i, field in enumerate(fields) if isinstance(field, models.JSONField)]
+def _json_positions(fields: Sequence[Any]) -> set[int]:
+    return {i for i, field in enumerate(fields) if isinstance(field, models.JSONField)}
 
 
 def _many(statement: str, fields: Sequence[Any], rows: Iterable[Row]) -> None:

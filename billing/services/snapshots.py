@@ -56,8 +56,8 @@ def digest(data: dict[str, Any]) -> str:
 def snapshots_for(parties: Iterable[Party], *, at: datetime) -> dict[int, int]:
     """Party id → id of the snapshot equal to its present data, written now when there is none.
 
-    Four queries at most on PostgreSQL, however many parties (SQLite inserts 200 at a time). Safe
-    when two emissions freeze the same party at the same moment: both get the one row.
+    Four queries at most, however many parties. Safe when two emissions freeze the same party at
+    the same moment: both get the one row.
     """
     unique = {party.pk: party for party in parties}
     _load_profiles(unique.values())

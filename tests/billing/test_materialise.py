@@ -198,8 +198,7 @@ def test_a_parked_rule_is_tried_again_and_freed_once_it_is_mended(contract):
 def test_a_rule_that_the_database_refuses_stands_alone(contract):
     good = [RuleFactory(contract=contract, end_date=date(2026, 1, 1)) for _ in range(4)]
     bad = RuleFactory(contract=contract, end_date=date(2026, 1, 1))
-    # Same occurrence twice in the table is what the unique constraint refuses; here the row of
-    # another account stands in its way, which the look-up by rule alone would also find.
+    # Each value fits its column; their sum does not fit the invoice's.
     InvoiceRule.objects.filter(pk=bad.pk).update(gross_value=Decimal("9999999999999.99"))
     bad.services.update(value=Decimal("9999999999999.99"))
     bad.services.create(

@@ -1,0 +1,75 @@
+"""The demonstration: the fixture of ux §1.6, as far as the product goes.
+
+Loading it again changes nothing and is quick; `afresh` empties its account first. It never touches
+another account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import Account
+from accounts.services.audit import SYSTEM, record
+from billing.services.demo import agreements, indexes, ledger, many, people, wipe
+from billing.services.demo.when import When
+from lib import clock
+
+# What the specification asks for and has no place to be recorded in yet.
+PENDING = (
+    "1003 e 1006: pagas e reembolsada sem o registro do pagamento em cartão",
+    "1004: paga em dinheiro, sem a forma do pagamento",
+    "1007: em aberto, sem o pagamento em processamento",
+    "1008: em aberto, sem a contestação",
+)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What to tell whoever loaded it: how to sign in and which token to use."""
+
+    account: Account
+    today: date
+    token: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        staff = [
+            {"email": f"{role}@demo.test", "papel": role, "cliente": ""} for role in people.STAFF
+        ]
+        customers = [
+            {"email": email, "papel": str(role), "cliente": people.CUSTOMERS[key]["name"]}
+            for email, _, key, role in people.ACCESSES
+        ]
+        return {
+            "conta": self.account.slug,
+            "hoje": self.today.isoformat(),
+            "senha": people.PASSWORD,
+            "equipe": staff,
+            "clientes": customers,
+            "tokens": [{"nome": people.TOKEN_NAME, "escopo": "billing", "token": self.token}],
+            "pendente": list(PENDING),
+        }
+
+
+@transaction.atomic
+def load_demo(*, today: date, afresh: bool = False) -> Demo:
+    """Load the demonstration around `today` (a date in São Paulo); all of it, or nothing."""
+    account, _ = Account.objects.get_or_create(
+        slug=people.SLUG, defaults={"name": "Demonstração", "is_sandbox": True}
+    )
+    # Two loads at the same moment: the second waits here, and finds everything done.
+    account = Account.objects.select_for_update().get(pk=account.pk)
+    if afresh:
+        wipe.wipe(account)
+        record(account, actor=SYSTEM, action="demonstracao.refeita", target=account)
+    when = When(today)
+    indexes.load(at=clock.now())
+    everybody = people.load(account, afresh=afresh)
+    contracts = agreements.load(account, everybody, when)
+    ledger.load(account, everybody, contracts, when)
+    many.load(account, everybody, contracts["entregas"], when)
+    return Demo(account, today, people.token(account))

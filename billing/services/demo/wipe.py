@@ -1,0 +1,77 @@
+"""Empty the demonstration's account, and nothing else.
+
+What the database refuses to delete stays: the audit trail, the frozen data of parties, the versions
+of printed templates, and therefore the account, those parties and those templates.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import Account, ApiToken, Job, JobError, Membership, WebhookEvent
+from billing.models import (
+    Attachment,
+    BillingRun,
+    Contact,
+    Contract,
+    CustomerAccess,
+    DocumentTemplate,
+    FollowUp,
+    Invoice,
+    InvoiceLine,
+    InvoiceRule,
+    InvoiceTemplate,
+    NumberSeries,
+    Party,
+    PdfCache,
+    Plan,
+    PlanProduct,
+    Readjustment,
+    Receivable,
+    RuleService,
+    RunEntry,
+    ScheduledUpdate,
+    ServiceItem,
+    TemplateService,
+    Transaction,
+)
+
+# Children before what they point to; the path leads to the account.
+_ORDER: tuple[tuple[type[models.Model], str], ...] = (
+    (PdfCache, "invoice__account"),
+    (FollowUp, "invoice__account"),
+    (Attachment, "account"),
+    (InvoiceLine, "invoice__account"),
+    (Receivable, "account"),
+    (Transaction, "account"),
+    (Invoice, "account"),
+    (RunEntry, "run__account"),
+    (BillingRun, "account"),
+    (JobError, "job__account"),
+    (Job, "account"),
+    (WebhookEvent, "account"),
+    (Readjustment, "account"),
+    (ScheduledUpdate, "rule__account"),
+    (ScheduledUpdate, "template__account"),
+    (RuleService, "rule__account"),
+    (InvoiceRule, "account"),
+    (TemplateService, "template__account"),
+    (InvoiceTemplate, "account"),
+    (Contract, "account"),
+    (PlanProduct, "plan__account"),
+    (Plan, "account"),
+    (ServiceItem, "account"),
+    (NumberSeries, "organization__account"),
+    (ApiToken, "account"),
+    (CustomerAccess, "account"),
+    (Contact, "account"),
+    (Membership, "account"),
+)
+
+
+def wipe(account: Account) -> None:
+    """Delete every row of the account that may be deleted."""
+    for model, path in _ORDER:
+        model._default_manager.filter(**{path: account}).delete()
+    DocumentTemplate.objects.filter(account=account, versions=None).delete()
+    Party.objects.filter(account=account, snapshots=None, document_templates=None).delete()

@@ -1,0 +1,105 @@
+"""Changes to a rule and the invoices that follow it (DECISIONS 1, SCH-5)."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from factories import ContractFactory, RuleFactory
+
+from billing.models import Invoice, InvoiceRule
+from billing.selectors.invariants import violations
+from billing.services.rules import reapply_rule
+from billing.services.run import RunRequest, run_billing
+from lib.errors import Conflict, NotFound
+
+pytestmark = pytest.mark.django_db
+
+TODAY = date(2026, 3, 15)
+
+
+@pytest.fixture
+def rule(account):
+    """Monthly from January; January to March are emitted."""
+    contract = ContractFactory(account=account, overdue_automatic_management=True)
+    rule = RuleFactory(contract=contract)
+    run_billing(RunRequest(account, TODAY, TODAY))
+    return InvoiceRule.objects.get(pk=rule.pk)
+
+
+def invoices(rule):
+    return Invoice.objects.filter(rule=rule).order_by("issue_date")
+
+
+def test_a_new_price_reaches_what_was_not_emitted_under_the_same_ids(rule):
+    ids = list(invoices(rule).values_list("id", flat=True))
+    rule.services.update(unit_value=Decimal("120.00"), value=Decimal("120.00"))
+
+    reapply_rule(rule.pk, account=rule.account, reschedule=False, today=TODAY)
+
+    assert list(invoices(rule).values_list("id", flat=True)) == ids
+    assert list(invoices(rule).values_list("gross_value", flat=True)[:5]) == [
+        Decimal("100.00"),
+        Decimal("100.00"),
+        Decimal("100.00"),
+        Decimal("120.00"),
+        Decimal("120.00"),
+    ]
+    assert invoices(rule)[3].receivables.get().payment_value == Decimal("120.00")
+    assert list(violations(rule.account)) == []
+
+
+def test_a_new_schedule_replaces_what_was_not_emitted(rule):
+    rule.month_quantity = 2
+    rule.init_date = date(2026, 1, 20)
+    rule.save()
+
+    reapply_rule(rule.pk, account=rule.account, today=TODAY)
+
+    # Emitted ones stay; the first of the new schedule after 1 March is 20 March.
+    assert list(invoices(rule).values_list("issue_date", flat=True)[:5]) == [
+        date(2026, 1, 1),
+        date(2026, 2, 1),
+        date(2026, 3, 1),
+        date(2026, 3, 20),
+        date(2026, 5, 20),
+    ]
+    assert list(violations(rule.account)) == []
+
+
+def test_an_end_date_removes_what_comes_after_it(rule):
+    rule.end_date = date(2026, 4, 30)
+    rule.save()
+
+    reapply_rule(rule.pk, account=rule.account, today=TODAY)
+
+    assert invoices(rule).count() == 4
+    assert InvoiceRule.objects.get(pk=rule.pk).next_occurrence is None
+
+
+def test_invoices_edited_by_hand_are_left_alone(rule):
+    april = Invoice.objects.get(rule=rule, issue_date=date(2026, 4, 1))
+    Invoice.objects.filter(pk=april.pk).update(edited_by_hand=True)
+    rule.services.update(unit_value=Decimal("120.00"), value=Decimal("120.00"))
+
+    reapply_rule(rule.pk, account=rule.account, reschedule=False, today=TODAY)
+
+    assert Invoice.objects.get(pk=april.pk).gross_value == Decimal("100.00")
+    assert Invoice.objects.get(issue_date=date(2026, 5, 1)).gross_value == Decimal("120.00")
+
+
+def test_terms_that_cannot_be_billed_are_refused_and_change_nothing(rule):
+    before = list(invoices(rule).values_list("gross_value", flat=True))
+    rule.services.update(unit_value=Decimal("-1"), value=Decimal("-1"))
+
+    with pytest.raises(Conflict) as error:
+        reapply_rule(rule.pk, account=rule.account, reschedule=False, today=TODAY)
+
+    assert "o total da regra é negativo (-R$ 1,00)" in error.value.mensagem
+    assert list(invoices(rule).values_list("gross_value", flat=True)) == before
+
+
+def test_another_accounts_rule_is_not_found(rule, other_account):
+    with pytest.raises(NotFound):
+        reapply_rule(rule.pk, account=other_account)
