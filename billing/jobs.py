@@ -17,7 +17,9 @@ def run_billing(job: Job, progress: Progress) -> dict[str, Any]:
     """A billing run; its parameters are `until` (ISO date) and `selected` (invoice ids)."""
     done: dict[str, int] = {}
 
-    def listener(step: str, count: int) -> None:
+    def listener(step: str, count: int, total: int) -> None:
+        if step not in done:
+            progress.set_total(progress.total + total)
         added = count - done.get(step, 0)
         done[step] = count
         progress.ok(added)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlparse
 
 import requests
 
@@ -54,4 +55,4 @@ def _bounded_json(response: requests.Response) -> Any:
 
 
 def _host(url: str) -> str:
-    return requests.utils.urlparse(url).hostname or "servidor"
+    return urlparse(url).hostname or "servidor"

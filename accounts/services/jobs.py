@@ -23,10 +23,7 @@ MAX_ATTEMPTS = 5
 _FLUSH_EVERY = timedelta(seconds=1)
 
 # kind → dotted path of a function (job, progress) -> result dict. Filled by each app's jobs.
-HANDLERS: dict[str, str] = {
-    "billing.run": "billing.jobs.run_billing",
-    "billing.import": "billing.jobs.import_contracts",
-}
+HANDLERS: dict[str, str] = {"billing.run": "billing.jobs.run_billing"}
 
 
 class Cancelled(Exception):

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, Actor, record
@@ -118,8 +118,9 @@ def _cancel_future(account: Account, contract: Contract, on: date) -> int:
 
 @dataclass
 class Finals:
-    """Final invoices made and credits given, in number."""
+    """Contracts finished, final invoices made and credits given, in number."""
 
+    contracts: int = 0
     invoices: int = 0
     credits: int = 0
 
@@ -143,13 +144,19 @@ def create_finals(
 ) -> Finals:
     """Bill the end of every contract cancelled up to `until`, once (PRO-1…3)."""
     done = Finals()
-    pending = Contract.objects.of(account).filter(
-        status=Contract.Status.CANCELLED, final_billed_at=None, cancel_date__lte=until
-    )
-    for contract_id in list(pending.order_by("id").values_list("id", flat=True)):
+    pending = unfinished(account, until=until).order_by("id")
+    for contract_id in list(pending.values_list("id", flat=True)):
         _finish_contract(account, contract_id, run=run, done=done)
+        done.contracts += 1
         progress(done)
     return done
+
+
+def unfinished(account: Account, *, until: date) -> QuerySet[Contract]:
+    """Contracts cancelled up to `until` whose end was not billed yet."""
+    return Contract.objects.of(account).filter(
+        status=Contract.Status.CANCELLED, final_billed_at=None, cancel_date__lte=until
+    )
 
 
 @transaction.atomic

@@ -103,8 +103,8 @@ def _take(now: datetime) -> _Taken | None:
     )
     if row is None:
         return None
-    *names, attempts = row
-    taken = _Taken(*names, attempts=attempts + 1, next_attempt_at=now + LEASE)
+    pk, kind, invoice_id, account_id, attempts = row
+    taken = _Taken(pk, kind, invoice_id, account_id, attempts + 1, now + LEASE)
     FollowUp.objects.filter(pk=taken.id).update(
         attempts=taken.attempts, next_attempt_at=taken.next_attempt_at
     )

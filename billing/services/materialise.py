@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, record
@@ -164,20 +164,19 @@ def extend(
     return done
 
 
-def due_filter(account: Account, reference: date) -> Q:
+def due_rules(account: Account, reference: date) -> QuerySet[InvoiceRule]:
     """Rules with less than the account's "ahead" months of invoices beyond `reference`."""
     monthly = add_months(reference, account.monthly_ahead_months)
     weekly = add_months(reference, account.weekly_ahead_months)
-    return Q(period_unit=MONTHLY, next_occurrence__lte=monthly) | Q(
-        period_unit=WEEKLY, next_occurrence__lte=weekly
+    return billable_rules(account).filter(
+        Q(period_unit=MONTHLY, next_occurrence__lte=monthly)
+        | Q(period_unit=WEEKLY, next_occurrence__lte=weekly)
     )
 
 
 def _due_rules(context: Context, *, after: int) -> list[int]:
     assert context.reference is not None
-    rules = billable_rules(context.account).filter(
-        due_filter(context.account, context.reference), id__gt=after
-    )
+    rules = due_rules(context.account, context.reference).filter(id__gt=after)
     return list(rules.order_by("id").values_list("id", flat=True)[:RULES_PER_BATCH])
 
 

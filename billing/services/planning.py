@@ -183,7 +183,7 @@ def calendar_with(holidays: tuple[str, ...]) -> Calendar:
 
 
 def _services(rule_ids: list[int]) -> dict[int, list[Service]]:
-    rows = (
+    rows: Iterable[Any] = (
         RuleService.objects.filter(rule_id__among=rule_ids)
         .order_by("rule_id", "position")
         .values_list(

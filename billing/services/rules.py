@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import Account
 from billing.engine.schedule import first_n_after, occurrence
@@ -70,7 +72,7 @@ def _next(rule: InvoiceRule, last: date | None) -> tuple[int, date | None]:
     return n, None if ended else following
 
 
-def replaceable(rule: InvoiceRule) -> object:
+def replaceable(rule: InvoiceRule) -> QuerySet[Invoice]:
     """Invoices of the rule that may still be remade."""
     return Invoice.objects.filter(
         rule=rule, state=Invoice.State.TO_EMIT, number=None, edited_by_hand=False, is_final=False
@@ -138,7 +140,7 @@ def _replace(
                 terms.title,
                 item.parcels[0].due,
                 item.total,
-                item.total - item.total,
+                Decimal(0),
                 item.total,
                 item.total,
                 terms.fold,

@@ -16,10 +16,10 @@ from django.db.models import Count, Exists, OuterRef, Sum
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, Actor, record
 from billing.models import BillingRun, Contract, InvoiceRule, RunEntry
-from billing.services.contracts import create_finals, refresh_overdue
-from billing.services.emission import emit_due, explain_waiting
-from billing.services.materialise import ENTRY_COLUMNS, extend
-from billing.services.readjustments import execute_due
+from billing.services.contracts import create_finals, refresh_overdue, unfinished
+from billing.services.emission import emit_due, emittable, explain_waiting
+from billing.services.materialise import ENTRY_COLUMNS, due_rules, extend
+from billing.services.readjustments import due_clauses, execute_due
 from lib import clock
 from lib.bulk import insert_rows
 from lib.queue import enqueue
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 _ZERO = Decimal("0.00")
 STEPS = ("horizonte", "reajustes", "faturas finais", "emissão")
 
-# (step, items done in it so far)
-Listener = Callable[[str, int], None]
+# (step, items done in it so far, items it began with)
+Listener = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -55,27 +55,37 @@ def run_billing(
     """
     run = _begin(request, actor)
     account, until, today = request.account, request.until, request.today
+    n_rules = due_rules(account, max(until, today)).count()
     created = extend(
         account,
         until=until,
         today=today,
         run=run,
-        progress=lambda done: listener(STEPS[0], done.created),
+        progress=lambda done: listener(STEPS[0], done.rules, n_rules),
     )
+    n_clauses = due_clauses(account, until=until).count()
     readjusted = execute_due(
-        account, until=until, run=run, progress=lambda done: listener(STEPS[1], done.executed)
+        account,
+        until=until,
+        run=run,
+        progress=lambda done: listener(STEPS[1], done.executed + done.skipped, n_clauses),
     )
+    n_contracts = unfinished(account, until=until).count()
     finals = create_finals(
-        account, until=until, run=run, progress=lambda done: listener(STEPS[2], done.invoices)
+        account,
+        until=until,
+        run=run,
+        progress=lambda done: listener(STEPS[2], done.contracts, n_contracts),
     )
     refresh_overdue(account, today=today)
+    n_invoices = emittable(account, until=until, selected=request.selected).count()
     emitted = emit_due(
         account,
         until=until,
         today=today,
         run=run,
         selected=request.selected,
-        progress=lambda done: listener(STEPS[3], done.count),
+        progress=lambda done: listener(STEPS[3], done.count, n_invoices),
     )
     run.created, run.parked = created.created, len(created.parked)
     run.readjusted = readjusted.executed

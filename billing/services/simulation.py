@@ -23,10 +23,10 @@ from billing.models import (
     Party,
     ScheduledUpdate,
 )
-from billing.services.contracts import final_lines, minimum_term_fine
+from billing.services.contracts import final_lines, minimum_term_fine, unfinished
 from billing.services.emission import emittable, obstacles, waiting
-from billing.services.materialise import Context, due_filter, plan_rule, without_existing
-from billing.services.planning import BadRule, RuleTerms, billable_rules, load_terms
+from billing.services.materialise import Context, due_rules, plan_rule, without_existing
+from billing.services.planning import BadRule, RuleTerms, load_terms
 from billing.services.readjustments import published_percents
 from lib.money import half_up
 
@@ -171,7 +171,7 @@ def _to_create(
     account: Account, until: date, today: date, factors: Factors, result: Simulation
 ) -> None:
     context = Context(account, max(until, today), today)
-    rules = billable_rules(account).filter(due_filter(account, max(until, today)))
+    rules = due_rules(account, max(until, today))
     last = 0
     while chunk := load_terms(rules.filter(id__gt=last).order_by("id")[:_RULES_PER_READ]):
         last = chunk[-1].id
@@ -207,10 +207,7 @@ def _ready_contracts(ids: set[int]) -> set[int]:
 
 
 def _finals(account: Account, until: date, result: Simulation) -> None:
-    pending = Contract.objects.of(account).filter(
-        status=Contract.Status.CANCELLED, final_billed_at=None, cancel_date__lte=until
-    )
-    for contract in pending:
+    for contract in unfinished(account, until=until):
         fine = minimum_term_fine(contract)
         for terms in load_terms(InvoiceRule.objects.filter(contract=contract).order_by("id")):
             total = sum((line.value for line in final_lines(contract, terms) + fine), _ZERO)

@@ -49,8 +49,8 @@ class Command(BaseCommand):
     def _run(self, account: Account, until: date, options: dict[str, Any]) -> dict[str, Any]:
         bars: dict[str, Bar] = {}
 
-        def listener(step: str, done: int) -> None:
-            bar = bars.setdefault(step, Bar(0, f"{account.slug}: {step}"))
+        def listener(step: str, done: int, total: int) -> None:
+            bar = bars.setdefault(step, Bar(total, f"{account.slug}: {step}"))
             bar.update(done)
 
         request = service.RunRequest(account, until, clock.today(account.time_zone))

@@ -208,6 +208,7 @@ def whole(least: int, most: int) -> Reader:
     return read
 
 
+@lru_cache(maxsize=1024)
 def yes_or_no(text: str) -> bool:
     """sim or não."""
     word = words(text)
@@ -221,6 +222,7 @@ def yes_or_no(text: str) -> bool:
 def choice(options: Mapping[str, Any], *, accepted: str) -> Reader:
     """One of `options`, whose keys are in the form of `words`; `accepted` is for people."""
 
+    @lru_cache(maxsize=1024)
     def read(text: str) -> Any:
         word = words(text)
         if word not in options:
