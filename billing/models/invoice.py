@@ -356,9 +356,16 @@ class InvoiceLine(models.Model):
             models.UniqueConstraint(fields=["invoice", "position"], name="line_position"),
             models.UniqueConstraint(
                 fields=["transaction"],
-                condition=Q(is_released=False),
+                condition=Q(is_released=False, transaction__isnull=False),
                 name="line_transaction_billed_once",
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["transaction"],
+                condition=Q(transaction__isnull=False),
+                name="line_transaction",
+            )
         ]
 
     def __str__(self) -> str:

@@ -360,6 +360,13 @@ def _announce(
         invoices=[(row.id, row.contract_id, row.contract_token) for row in rows],
         at=now,
     )
+    free = [row for row in rows if not row.payment_value]
+    outbox.announce_many(
+        account.pk,
+        outbox.Event.CONFIRM_RECEIVAL,
+        invoices=[(row.id, row.contract_id, row.contract_token) for row in free],
+        at=now,
+    )
     record_many(
         account,
         actor=SYSTEM,
