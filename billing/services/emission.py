@@ -396,8 +396,8 @@ def _entry(run_id: int, row: Row, number: int) -> tuple[Any, ...]:
     )
 
 
-def explain_waiting(account: Account, *, until: date, run: BillingRun) -> int:
-    """Write into the report why each due invoice was not emitted; answers how many."""
+def explain_waiting(account: Account, *, until: date, run: BillingRun) -> None:
+    """Write into the report why each due invoice was not emitted."""
     whens = [When(condition, then=Value(text)) for condition, text in obstacles().values()]
     rows = (
         waiting(account, until=until)
@@ -410,4 +410,3 @@ def explain_waiting(account: Account, *, until: date, run: BillingRun) -> int:
         for rule, contract, pk, amount, why in rows.iterator(chunk_size=5000)
     ]
     insert_rows(RunEntry, ENTRY_COLUMNS, entries)
-    return len(entries)

@@ -22,6 +22,7 @@ from billing.services.materialise import ENTRY_COLUMNS, due_rules, extend
 from billing.services.readjustments import due_clauses, execute_due
 from lib import clock
 from lib.bulk import insert_rows
+from lib.money import half_up
 from lib.queue import enqueue
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,21 @@ def run_billing(
     run may be repeated, overlap another or be killed anywhere: the next one finishes the work.
     """
     run = _begin(request, actor)
+    try:
+        refused = _steps(run, request, listener)
+    except BaseException:
+        # Cancelled, or broken: what was committed stays and is told; the next run goes on.
+        tally(run)
+        raise
+    _finish(run, refused, actor)
+    return run
+
+
+def _steps(run: BillingRun, request: RunRequest, listener: Listener) -> list[int]:
+    """The four steps; answers the invoices that the database refused to emit."""
     account, until, today = request.account, request.until, request.today
     n_rules = due_rules(account, max(until, today)).count()
-    created = extend(
+    extend(
         account,
         until=until,
         today=today,
@@ -64,14 +77,14 @@ def run_billing(
         progress=lambda done: listener(STEPS[0], done.rules, n_rules),
     )
     n_clauses = due_clauses(account, until=until).count()
-    readjusted = execute_due(
+    execute_due(
         account,
         until=until,
         run=run,
         progress=lambda done: listener(STEPS[1], done.executed + done.skipped, n_clauses),
     )
     n_contracts = unfinished(account, until=until).count()
-    finals = create_finals(
+    create_finals(
         account,
         until=until,
         run=run,
@@ -87,12 +100,7 @@ def run_billing(
         selected=request.selected,
         progress=lambda done: listener(STEPS[3], done.count, n_invoices),
     )
-    run.created, run.parked = created.created, len(created.parked)
-    run.readjusted = readjusted.executed
-    run.finals = finals.invoices
-    run.emitted, run.emitted_total = emitted.count, emitted.amount
-    _finish(run, emitted.refused, actor)
-    return run
+    return emitted.refused
 
 
 def _begin(request: RunRequest, actor: Actor) -> BillingRun:
@@ -111,10 +119,10 @@ def _begin(request: RunRequest, actor: Actor) -> BillingRun:
 
 @transaction.atomic
 def _finish(run: BillingRun, refused: list[int], actor: Actor) -> None:
-    run.skipped = explain_waiting(run.account, until=run.until, run=run)
+    explain_waiting(run.account, until=run.until, run=run)
     _explain_rest(run)
     run.finished_at = clock.now()
-    run.save()
+    tally(run)
     record(
         run.account,
         actor=actor,
@@ -125,6 +133,25 @@ def _finish(run: BillingRun, refused: list[int], actor: Actor) -> None:
     if run.emitted:
         enqueue("billing.tasks.sweep_follow_ups")
     log.info("billing_run.finished", extra={"run_id": run.pk, "n_emitted": run.emitted})
+
+
+def tally(run: BillingRun) -> None:
+    """Store the run's counts as its entries tell them, also of a run that did not finish."""
+    entries = {
+        outcome: (items, half_up(total))  # SQLite adds decimals as floats
+        for outcome, items, total in RunEntry.objects.filter(run=run)
+        .values_list("outcome")
+        .annotate(items=Sum("count"), total=Sum("amount"))
+    }
+    nothing = (0, _ZERO)
+    run.created = entries.get(RunEntry.Outcome.CREATED, nothing)[0]
+    run.finals = entries.get(RunEntry.Outcome.FINAL, nothing)[0]
+    run.emitted, run.emitted_total = entries.get(RunEntry.Outcome.EMITTED, nothing)
+    run.skipped = entries.get(RunEntry.Outcome.NOT_EMITTED, nothing)[0]
+    of_run = RunEntry.objects.filter(run=run)
+    run.readjusted = of_run.filter(outcome=RunEntry.Outcome.READJUSTED).count()
+    run.parked = of_run.filter(outcome=RunEntry.Outcome.PARKED).count()
+    run.save()
 
 
 def _explain_rest(run: BillingRun) -> None:

@@ -13,6 +13,7 @@ from accounts.services.jobs import create_job, run_job
 from accounts.tasks import sweep_jobs
 from billing import tasks
 from billing.models import BillingRun, Invoice
+from billing.selectors.invariants import violations
 from lib import clock
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +49,23 @@ def test_a_job_runs_the_billing_and_keeps_its_report(rule):
     assert job.n_ok == job.total == 3  # one rule extended, two invoices emitted
     run = BillingRun.objects.get()
     assert (run.job, run.until) == (job, date(2026, 2, 1))
+
+
+def test_a_job_cancelled_midway_leaves_complete_invoices_and_says_how_many(rule):
+    job = create_job(rule.account, kind="billing.run", params={"until": "2026-02-01"})
+
+    def cancel_after_the_horizon(progress):
+        if progress.n_ok == 1:
+            Job.objects.filter(pk=job.pk).update(cancel_requested=True)
+            progress._flushed_at = None
+
+    job = run_job(job.pk, listener=cancel_after_the_horizon)
+
+    assert job.state == "cancelled"
+    run = BillingRun.objects.get()
+    assert (run.created, run.emitted, run.finished_at) == (25, 0, None)
+    assert Invoice.objects.filter(receivables=None).count() == 0
+    assert list(violations(rule.account)) == []
 
 
 def test_a_job_done_twice_bills_once(rule):
