@@ -1,0 +1,299 @@
+"""Document templates: checked when they are saved, executed in a sandbox when they are printed.
+
+The sandbox (SAFE-1) keeps a template away from Python; it does not bound time or memory. That is
+why `render_html` runs inside the renderer process of lib.pdf and nowhere else, and why nothing here
+evaluates an expression while compiling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from types import CodeType, FrameType, TracebackType
+from typing import Any, NoReturn
+
+import tinycss2
+from jinja2 import ChainableUndefined, Template, TemplateSyntaxError, nodes, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from billing.documents import faults
+from billing.documents.colors import css_variables
+from billing.documents.filters import FILTERS
+from billing.documents.linting import TemplateWarning, unknown_variables
+from billing.documents.numbers import for_template
+from lib.pdf_job import html_cause, with_css
+from lib.pdf_wire import CpuExhausted, Kind, Refused
+
+MAX_SOURCE = 1024 * 1024
+SANDBOX_TEXT = "HOMOLOGAÇÃO – documentos sem validade fiscal"
+
+# These answer differently each time, or reach beyond the document.
+_REMOVED_FILTERS = ("random", "pprint", "xmlattr")
+_REMOVED_GLOBALS = ("lipsum",)
+_FORBIDDEN: dict[type[nodes.Node], str] = {
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "from … import",
+    nodes.Extends: "extends",
+    nodes.EvalContextModifier: "autoescape",
+}
+_BANNER_STYLE = (
+    "position:fixed;top:0;left:0;right:0;margin:0;padding:2pt;text-align:center;"
+    "font:600 8pt Inter,sans-serif;color:#6b4700;background:#fff3d1"
+)
+
+
+class TemplateFault(Refused):
+    """What is wrong with a template, and where. `message` is pt-BR, `column` counts from 1."""
+
+    def __init__(
+        self, line: int, column: int, message: str, *, kind: Kind = Kind.TEMPLATE_SYNTAX
+    ) -> None:
+        super().__init__(kind, message, line)
+        self.line: int = line
+        self.column = column
+        self.message = message
+
+    @property
+    def text(self) -> str:
+        """The whole sentence, as the editor shows it."""
+        return f"Linha {self.line}, coluna {self.column}: {self.message}"
+
+
+class Blank(ChainableUndefined):
+    """A missing variable: prints nothing, however deep it is asked (SAFE-2)."""
+
+    __slots__ = ()
+
+
+class DocumentEnvironment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox without files, without constant folding and without internal attributes."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The key of a dict before its methods, so that a field may be called `items`."""
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
+        """Refuse at once; Jinja's own answer would print as a missing variable."""
+        raise SecurityError(attribute)
+
+
+@pass_context
+def _finalize(_context: Context, value: Any) -> Any:
+    """None prints nothing. Taking the context also keeps Jinja from computing while it compiles."""
+    return "" if value is None else value
+
+
+@cache
+def environment() -> DocumentEnvironment:
+    """The one environment of all templates."""
+    env = DocumentEnvironment(
+        autoescape=True, optimized=False, undefined=Blank, finalize=_finalize, cache_size=0
+    )
+    for name in _REMOVED_FILTERS:
+        del env.filters[name]
+    for name in _REMOVED_GLOBALS:
+        del env.globals[name]
+    env.filters.update(FILTERS)
+    return env
+
+
+# --- checking --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CompiledTemplate:
+    """A template that has no syntax error."""
+
+    html: str
+    css: str
+    tree: nodes.Template
+    code: CodeType
+
+    def lint(self, known: set[str]) -> list[TemplateWarning]:
+        """Unknown variables and broken CSS: warnings, the template still prints (SAFE-2).
+
+        `known` holds paths such as `client.name` and `transactions[].title`.
+        """
+        unknown = unknown_variables(self.tree, known=known, globals_=environment().globals)
+        return [*unknown, *_css_warnings(self.css)]
+
+
+def compile_template(html: str, css: str) -> CompiledTemplate:
+    """Check a template without running any of it. Raises TemplateFault."""
+    if len(html) + len(css) > MAX_SOURCE:
+        raise TemplateFault(1, 1, "O modelo passa de 1 MB.")
+    try:
+        tree = environment().parse(html)
+        _check(tree, html)
+        code = environment().compile(tree)
+    except TemplateSyntaxError as error:
+        raise _syntax_fault(error, html) from error
+    except (RecursionError, MemoryError) as error:
+        raise TemplateFault(1, 1, "O modelo tem partes demais umas dentro das outras.") from error
+    except (ValueError, SyntaxError) as error:  # a number of 5,000 digits; Python's own limits
+        raise TemplateFault(1, 1, f"Erro de sintaxe no modelo: {error}") from error
+    return CompiledTemplate(html, css, tree, code)
+
+
+def _check(tree: nodes.Template, html: str) -> None:
+    """What parses and is not allowed, first line first. Raises TemplateFault."""
+    found = sorted(_objections(tree), key=lambda objection: objection[0])
+    if found:
+        line, what, message = found[0]
+        raise TemplateFault(line, faults.column(html, line, what), message)
+
+
+def _objections(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
+    """Line, the text at fault, the message."""
+    env = environment()
+    for node in tree.find_all(tuple(_FORBIDDEN)):
+        word = _FORBIDDEN.get(type(node), "autoescape")
+        yield node.lineno, word.split()[0], f"{word} não é permitido em modelos."
+    for node in tree.find_all(nodes.Getattr):
+        if node.attr.startswith("_"):
+            yield node.lineno, node.attr, faults.forbidden(node.attr)
+    for item in tree.find_all(nodes.Getitem):
+        key = item.arg.value if isinstance(item.arg, nodes.Const) else None
+        if isinstance(key, str) and key.startswith("_"):
+            yield item.lineno, key, faults.forbidden(key)
+    for use in tree.find_all(nodes.Filter):
+        if use.name not in env.filters:
+            yield use.lineno, use.name, faults.no_filter(use.name, env.filters)
+    for test in tree.find_all(nodes.Test):
+        if test.name not in env.tests:
+            yield test.lineno, test.name, f"O teste {test.name} não existe."
+
+
+def _syntax_fault(error: TemplateSyntaxError, html: str) -> TemplateFault:
+    message, token = faults.translate_syntax(error.message or "")
+    return TemplateFault(error.lineno, faults.column(html, error.lineno, token), message)
+
+
+def _css_warnings(css: str) -> list[TemplateWarning]:
+    broken = [
+        TemplateWarning(rule.source_line, f"o CSS tem um erro: {rule.message}.")
+        for rule in tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
+        if rule.type == "error"
+    ]
+    jinja = re.search(r"\{\{|\{%", css)
+    if jinja:
+        line = css.count("\n", 0, jinja.start()) + 1
+        broken.append(TemplateWarning(line, "o CSS não aceita {{ }} nem {% %}."))
+    return broken
+
+
+# --- printing --------------------------------------------------------------------------------
+
+
+def render_html(
+    html: str, css: str, context: Mapping[str, Any], *, max_size: int | None = None
+) -> str:
+    """The finished HTML of a document: template filled in, style sheet and colours added.
+
+    For the renderer process only, which bounds its time and memory. `max_size` is in bytes.
+    Raises TemplateFault or Refused with the line of the template.
+    """
+    compiled = compile_template(html, css)
+    data = _prepared(context)
+    body = _with_banner(_fill(compiled, data, max_size), data)
+    organization = data.get("organization")
+    of = organization if isinstance(organization, dict) else {}
+    return with_css(body, css_variables(of.get("color_primary"), of.get("color_accent")) + css)
+
+
+def _fill(compiled: CompiledTemplate, data: dict[str, Any], max_size: int | None) -> str:
+    env = environment()
+    template = Template.from_code(env, compiled.code, env.make_globals(None))
+    pieces = template.generate(data)
+    try:
+        return _joined(pieces, max_size)
+    except Refused:
+        raise
+    except CpuExhausted as error:
+        error.line = line_of(error) or _line_reached(pieces)
+        raise
+    except MemoryError as error:
+        raise _exhausted(error) from error
+    except Exception as error:
+        line = line_of(error) or 1
+        raise TemplateFault(line, 1, faults.explain(error), kind=Kind.TEMPLATE_ERROR) from error
+
+
+def _exhausted(error: MemoryError) -> Refused:
+    return Refused(
+        Kind.TOO_MUCH_MEMORY, "O modelo precisa de mais memória do que pode usar.", line_of(error)
+    )
+
+
+def _joined(pieces: Iterator[str], max_size: int | None) -> str:
+    """The pieces of the document, refused as soon as they are too much."""
+    parts, size = [], 0
+    for piece in pieces:
+        size += len(piece)
+        if max_size is not None and size > max_size:
+            raise Refused(Kind.HTML_TOO_LARGE, html_cause(max_size))
+        parts.append(piece)
+    return "".join(parts)
+
+
+def line_of(error: BaseException) -> int | None:
+    """The innermost template line that `error` passed through."""
+    line = None
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        found = trace.tb_frame.f_globals
+        if "__jinja_template__" in found:  # compiled code
+            line = found["__jinja_template__"].get_corresponding_lineno(trace.tb_lineno)
+        elif "__jinja_exception__" in found:  # a frame that Jinja has translated already
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _line_reached(pieces: Any) -> int | None:
+    """The template line where its generator waits, when the time ended outside of it."""
+    while getattr(pieces, "gi_yieldfrom", None) is not None:
+        pieces = pieces.gi_yieldfrom
+    frame: FrameType | None = getattr(pieces, "gi_frame", None)
+    if frame is None or "__jinja_template__" not in frame.f_globals:
+        return None
+    line: int = frame.f_globals["__jinja_template__"].get_corresponding_lineno(frame.f_lineno)
+    return line
+
+
+def _prepared(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers that compute, and drawings that are not escaped."""
+    data: dict[str, Any] = for_template(dict(context))
+    _mark_drawings(data)
+    return data
+
+
+def _mark_drawings(value: Any) -> None:
+    """Fields named `…_svg` hold SVG of billing.documents.drawing, never text of a customer."""
+    if isinstance(value, list):
+        for item in value:
+            _mark_drawings(item)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key.endswith("_svg") and isinstance(item, str):
+                value[key] = Markup(item)  # noqa: S704
+            else:
+                _mark_drawings(item)
+
+
+def _with_banner(body: str, data: dict[str, Any]) -> str:
+    """Sandbox documents say so on every page, whatever their template does (ux §1.5)."""
+    if not data.get("sandbox") or SANDBOX_TEXT in body:
+        return body
+    banner = f'<p style="{_BANNER_STYLE}">{escape(SANDBOX_TEXT)}</p>'
+    at = body.lower().rfind("</body>")
+    return body + banner if at < 0 else body[:at] + banner + body[at:]

@@ -1,0 +1,62 @@
+"""Reading queries that are built once and run often.
+
+Django builds the SQL of a query each time: some 0.3 ms, 1 ms with a few joins, several times what
+the database needs to answer by primary key. A CompiledQuery keeps the SQL and the converters of its
+columns and changes only the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import QuerySet
+
+_FIRST_MARK = 7_000_000_000_000_000_001  # no id; a value the query brings along by itself neither
+
+Converters = list[tuple[int, list[Callable[..., Any]], Any]]
+
+
+class _Ready(NamedTuple):
+    sql: str
+    params: tuple[Any, ...]
+    converters: Converters
+
+
+class CompiledQuery:
+    """`build(id, …)` answers a values_list query; `rows(id, …)` runs it for other ids.
+
+    All parameters are integers, used as they are in the conditions.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], *, n_parameters: int = 1) -> None:
+        self._build = build
+        self._marks = tuple(_FIRST_MARK + n for n in range(n_parameters))
+        self._ready: dict[str, _Ready] = {}
+
+    def rows(self, *ids: int) -> list[list[Any]]:
+        """All rows, their values as the ORM gives them."""
+        ready = self._ready.get(connection.vendor) or self._compile()
+        given = dict(zip(self._marks, ids, strict=True))
+        with connection.cursor() as cursor:
+            cursor.execute(ready.sql, [given.get(value, value) for value in ready.params])
+            rows = [list(row) for row in cursor.fetchall()]
+        for position, functions, column in ready.converters:
+            for row in rows:
+                for function in functions:
+                    row[position] = function(row[position], column, connection)
+        return rows
+
+    def _compile(self) -> _Ready:
+        """SQL and converters of this engine, as SQLCompiler.results_iter takes them."""
+        compiler = self._build(*self._marks).query.get_compiler(connection=connection)
+        sql, params = compiler.as_sql()
+        columns = [selected[0] for selected in compiler.select]
+        converters = [
+            (position, functions, column)
+            for position, (functions, column) in compiler.get_converters(columns).items()
+        ]
+        ready = _Ready(sql, tuple(params), converters)
+        self._ready[connection.vendor] = ready
+        return ready
