@@ -127,12 +127,14 @@ class Finals:
 
 @dataclass(frozen=True)
 class FinalLine:
-    """A line of a final invoice."""
+    """A line of a final invoice, for the days `start` to `end` (none for a fine)."""
 
     service_item_id: int | None
     title: str
     description: str
     value: Decimal
+    start: date | None = None
+    end: date | None = None
 
 
 def create_finals(
@@ -201,7 +203,14 @@ def final_lines(contract: Contract, terms: RuleTerms) -> list[FinalLine]:
         return []
     note = f"{used.start:%d/%m/%Y} a {contract.cancel_date:%d/%m/%Y} ({used.days} dias)"
     return [
-        FinalLine(s.service_item_id, s.title, f"{s.description or s.title} – {note}", amount)
+        FinalLine(
+            s.service_item_id,
+            s.title,
+            f"{s.description or s.title} – {note}",
+            amount,
+            used.start,
+            contract.cancel_date,
+        )
         for s, amount in zip(terms.services, used.amounts, strict=True)
         if amount
     ]
@@ -259,7 +268,7 @@ def _write_final(
         "rule": terms.id,
         "occurrence_date": None,
         "title": title,
-        "start_date": issue.replace(day=1),
+        "start_date": min((line.start for line in lines if line.start), default=issue),
         "end_date": issue,
         "issue_date": issue,
         "estimated_issue_date": issue,
@@ -293,8 +302,8 @@ def _write_final(
                 Decimal(1),
                 line.value,
                 line.value,
-                None,
-                None,
+                line.start,
+                line.end,
             )
             for position, line in enumerate(lines, start=1)
         ],

@@ -85,6 +85,21 @@ def test_a_post_paid_contract_gets_one_final_invoice_by_days(account):
     assert list(violations(account)) == []
 
 
+def test_a_final_invoice_pays_from_the_last_occurrence_to_the_cancellation(account):
+    contract = contract_of(account)
+    RuleFactory(contract=contract, init_date=date(2026, 1, 20))
+    run(account, date(2026, 2, 28))
+    cancel(contract, date(2026, 3, 4))
+
+    run(account, date(2026, 3, 31))
+
+    final = Invoice.objects.get(is_final=True)
+    period = (date(2026, 2, 20), date(2026, 3, 4))
+    assert (final.start_date, final.end_date) == period
+    assert list(final.lines.values_list("period_start", "period_end")) == [period]
+    assert final.gross_value == Decimal("46.43")  # 13 of 28 days
+
+
 def test_the_final_invoice_is_made_once(account):
     contract = contract_of(account)
     RuleFactory(contract=contract)
