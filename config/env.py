@@ -7,11 +7,32 @@ import secrets
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 env = environ.FileAwareEnv()
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """A yes or no; anything else stops the start."""
+    text = env.str(name, default="").strip().lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    if text:
+        raise ImproperlyConfigured(f"{name} must be true or false.")
+    return default
+
+
+def one_of(name: str, *choices: str) -> str:
+    """One of `choices`, the first when not set."""
+    text = env.str(name, default="") or choices[0]
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of: {', '.join(choices)}.")
+    return str(text)
 
 
 def data_dir(base: Path) -> Path:
@@ -48,15 +69,17 @@ def _read_key(path: Path) -> str:
 
 def database(folder: Path) -> dict[str, Any]:
     """PostgreSQL from DATABASE_URL, else one SQLite file in the data folder."""
-    if not env.str("DATABASE_URL", default=""):
+    given = env.str("DATABASE_URL", default="")
+    if not given:
         return sqlite(folder / "db.sqlite3")
-    try:
-        config = dict(env.db_url("DATABASE_URL"))
-    except Exception as error:
-        # environ raises several kinds here, and its text may hold the password.
-        raise ImproperlyConfigured("DATABASE_URL is malformed.") from error
-    if config["ENGINE"] != "django.db.backends.postgresql":
+    if not given.startswith(("postgresql://", "postgres://")):
         raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// address.")
+    try:
+        _ = urlsplit(given).port
+        config = dict(env.db_url("DATABASE_URL"))
+    except Exception:
+        # Several kinds are raised here, and their text may hold the password.
+        raise ImproperlyConfigured("DATABASE_URL is malformed.") from None
     # Docs of the queue: reconnecting for each task costs most of its speed; a pool breaks its fork.
     config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return config

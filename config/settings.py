@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.env import data_dir, database, env, secret_key
+from config.env import data_dir, database, env, flag, one_of, secret_key
 from lib.log import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -10,10 +10,10 @@ DATA_DIR = data_dir(BASE_DIR)
 
 SECRET_KEY = secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = flag("DEBUG")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-AMBIENTE = env.str("AMBIENTE", default="homologacao")
+AMBIENTE = one_of("AMBIENTE", "homologacao", "producao")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -99,6 +99,7 @@ USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = DATA_DIR / "media"
 
@@ -107,7 +108,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-HTTPS = env.bool("HTTPS", default=False)
+HTTPS = flag("HTTPS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

@@ -8,22 +8,29 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# Before Django reads its settings: tests never touch a developer's data folder.
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.db.models.signals import post_migrate
+
+from lib import append_only
+
+# Tests never write into a developer's data folder; the environment is for their child processes.
 _FOLDER = Path(tempfile.mkdtemp(prefix="faturamento-tests-"))
 os.environ["DATA_DIR"] = str(_FOLDER)
 os.environ.pop("UX_TODAY", None)
-
-import pytest  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.db.models.signals import post_migrate  # noqa: E402
-
-from lib import append_only  # noqa: E402
 
 APPEND_ONLY = (
     "accounts_auditevent",
     "billing_partysnapshot",
     "billing_documenttemplateversion",
 )
+
+
+def pytest_configure() -> None:
+    # pytest-django has read the settings by now.
+    settings.DATA_DIR = _FOLDER
+    settings.MEDIA_ROOT = _FOLDER / "media"
 
 
 def pytest_unconfigure() -> None:

@@ -79,8 +79,8 @@ class TenantModel(models.Model):
 class Heartbeat(models.Model):
     """Sign of life of the background workers, written each minute by a scheduled task."""
 
-    name = models.CharField(max_length=50, primary_key=True)
-    at = models.DateTimeField()
+    name = models.CharField(max_length=50, primary_key=True, verbose_name="nome")
+    at = models.DateTimeField(verbose_name="último sinal")
 
     class Meta:
         verbose_name = "sinal de vida"

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.functional import cached_property
 
 from accounts.models.account import Account
 
@@ -57,7 +58,14 @@ class User(AbstractBaseUser):
     @property
     def is_staff(self) -> bool:
         """May enter the back-office: the operator, or a member of some account's staff."""
-        return self.is_superuser or self.memberships.exists()
+        return self.is_superuser or bool(self.roles)
+
+    @cached_property
+    def roles(self) -> dict[int, str]:
+        """Staff role by account id, active accounts only; read once for each loaded user."""
+        return dict(
+            self.memberships.filter(account__is_active=True).values_list("account_id", "role")
+        )
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Django's admin asks here; the answer comes from the one permission table."""

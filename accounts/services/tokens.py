@@ -14,6 +14,8 @@ from lib import clock
 from lib.br import is_cnpj, normalise_document
 from lib.errors import FieldError, InvalidInput
 
+MAX_NAME = 100
+
 
 def digest(raw: str) -> str:
     """SHA-256 of a token. Tokens are 128 random bits, so no slow hash is needed."""
@@ -29,16 +31,18 @@ def create_token(
     company_cnpj: str = "",
     ambiente: str = "",
     actor: Actor = SYSTEM,
+    raw: str = "",
 ) -> tuple[ApiToken, str]:
     """Create a token and return it with its text, 32 hexadecimal digits, shown only now.
 
-    A fiscal token names one company (CNPJ) and one environment. Raises InvalidInput.
+    A fiscal token names one company (CNPJ) and one environment. `raw` is for the demonstration,
+    whose token is the same in each run. Raises InvalidInput.
     """
     cnpj = normalise_document(company_cnpj) if company_cnpj else ""
-    faults = _faults(scope=scope, cnpj=cnpj, ambiente=ambiente)
+    faults = token_faults(name=name, scope=scope, company_cnpj=cnpj, ambiente=ambiente)
     if faults:
         raise InvalidInput(erros=faults)
-    raw = secrets.token_hex(16)
+    raw = raw or secrets.token_hex(16)
     token = ApiToken.objects.create(
         account=account,
         name=name,
@@ -52,8 +56,12 @@ def create_token(
     return token, raw
 
 
-def _faults(*, scope: str, cnpj: str, ambiente: str) -> list[FieldError]:
+def token_faults(*, name: str, scope: str, company_cnpj: str, ambiente: str) -> list[FieldError]:
+    """What keeps such a token from being created."""
+    cnpj = normalise_document(company_cnpj) if company_cnpj else ""
     faults = []
+    if not 1 <= len(name.strip()) <= MAX_NAME:
+        faults.append(FieldError("name", f"Informe um nome de até {MAX_NAME} caracteres."))
     if scope not in ApiToken.Scope.values:
         faults.append(FieldError("scope", "Use billing, fiscal ou master."))
     if cnpj and not is_cnpj(cnpj):

@@ -1,0 +1,23 @@
+from billing.admin import (
+    catalog,
+    contracts,
+    documents,
+    indexes,
+    invoices,
+    parties,
+    rules,
+    runs,
+    transactions,
+)
+
+__all__ = [
+    "catalog",
+    "contracts",
+    "documents",
+    "indexes",
+    "invoices",
+    "parties",
+    "rules",
+    "runs",
+    "transactions",
+]

@@ -35,7 +35,9 @@ class Plan(TenantModel):
         PRE_PAID = "pre_paid", "Pré-pago"
         POST_PAID = "post_paid", "Pós-pago"
 
-    organization = models.ForeignKey(Party, models.PROTECT, related_name="plans")
+    organization = models.ForeignKey(
+        Party, models.PROTECT, related_name="plans", verbose_name="organização"
+    )
     name = models.CharField("nome", max_length=200)
     description = models.TextField("descrição", blank=True)
     price = models.DecimalField("preço", max_digits=15, decimal_places=2, default=0)
@@ -52,8 +54,12 @@ class Plan(TenantModel):
     allow_installments = models.BooleanField("permite parcelar", default=False)
     installments_limit = models.PositiveSmallIntegerField("máximo de parcelas", null=True)
     readjustment_will_be_created = models.BooleanField("cria reajuste", default=False)
-    readjustment_month_quantity = models.PositiveSmallIntegerField(null=True, blank=True)
-    readjustment_days_until_update = models.PositiveSmallIntegerField(null=True, blank=True)
+    readjustment_month_quantity = models.PositiveSmallIntegerField(
+        null=True, blank=True, verbose_name="reajuste a cada (meses)"
+    )
+    readjustment_days_until_update = models.PositiveSmallIntegerField(
+        null=True, blank=True, verbose_name="avisar antes (dias)"
+    )
     price_index = models.CharField("índice", max_length=10, blank=True)
     integration = models.JSONField("dados de integração", default=dict, blank=True)
     created_at = models.DateTimeField("criado em", auto_now_add=True)
@@ -74,8 +80,10 @@ class Plan(TenantModel):
 class PlanProduct(models.Model):
     """A service inside a plan; with products, the plan's price is their sum."""
 
-    plan = models.ForeignKey(Plan, models.CASCADE, related_name="products")
-    service_item = models.ForeignKey(ServiceItem, models.PROTECT, related_name="+")
+    plan = models.ForeignKey(Plan, models.CASCADE, related_name="products", verbose_name="plano")
+    service_item = models.ForeignKey(
+        ServiceItem, models.PROTECT, related_name="+", verbose_name="serviço"
+    )
     description = models.TextField("descrição", blank=True)
     units = models.DecimalField("quantidade", max_digits=15, decimal_places=4)
     unit_value = models.DecimalField("valor unitário", max_digits=15, decimal_places=4)

@@ -76,7 +76,9 @@ class Contract(TenantModel):
     )
     minimum_term_until = models.DateField("fidelidade até", null=True, blank=True)
     final_billed_at = models.DateTimeField("faturamento final em", null=True, blank=True)
-    plan = models.ForeignKey(Plan, models.PROTECT, null=True, blank=True, related_name="contracts")
+    plan = models.ForeignKey(
+        Plan, models.PROTECT, null=True, blank=True, related_name="contracts", verbose_name="plano"
+    )
     integration = models.JSONField("dados de integração", default=dict, blank=True)
     created_at = models.DateTimeField("criado em", auto_now_add=True)
     updated_at = models.DateTimeField("alterado em", auto_now=True)

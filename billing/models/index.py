@@ -67,13 +67,23 @@ class ScheduledUpdate(models.Model):
         WAITING_INDEX = "waiting_index", "Aguardando índice"
 
     rule = models.ForeignKey(
-        InvoiceRule, models.CASCADE, null=True, blank=True, related_name="scheduled_updates"
+        InvoiceRule,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="scheduled_updates",
+        verbose_name="regra",
     )
     template = models.ForeignKey(
-        InvoiceTemplate, models.CASCADE, null=True, blank=True, related_name="scheduled_updates"
+        InvoiceTemplate,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="scheduled_updates",
+        verbose_name="modelo",
     )
     service_item = models.ForeignKey(
-        ServiceItem, models.PROTECT, null=True, blank=True, related_name="+"
+        ServiceItem, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="serviço"
     )
     price_index = models.CharField("índice", max_length=10, choices=PriceIndex.choices)
     init_date = models.DateField("primeiro reajuste", null=True, blank=True)
@@ -128,9 +138,15 @@ class Readjustment(TenantModel):
         SKIPPED = "skipped", "Ignorado"
 
     scheduled_update = models.ForeignKey(
-        ScheduledUpdate, models.SET_NULL, null=True, related_name="executions"
+        ScheduledUpdate,
+        models.SET_NULL,
+        null=True,
+        related_name="executions",
+        verbose_name="reajuste automático",
     )
-    rule = models.ForeignKey(InvoiceRule, models.CASCADE, related_name="readjustments")
+    rule = models.ForeignKey(
+        InvoiceRule, models.CASCADE, related_name="readjustments", verbose_name="regra"
+    )
     execution_date = models.DateField("executado para")
     outcome = models.CharField("resultado", max_length=10, choices=Outcome.choices)
     price_index = models.CharField("índice", max_length=10, choices=PriceIndex.choices)

@@ -91,13 +91,22 @@ class Invoice(TenantModel, BillingOptions):
         REFUNDED = "refunded", "Reembolsado"
 
     organization = models.ForeignKey(
-        Party, models.PROTECT, related_name="issued_invoices", db_index=False
+        Party,
+        models.PROTECT,
+        related_name="issued_invoices",
+        db_index=False,
+        verbose_name="organização",
     )
     customer = models.ForeignKey(
         Party, models.PROTECT, related_name="invoices", verbose_name="cliente", db_index=False
     )
     contract = models.ForeignKey(
-        Contract, models.PROTECT, null=True, blank=True, related_name="invoices"
+        Contract,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="invoices",
+        verbose_name="contrato",
     )
     rule = models.ForeignKey(
         InvoiceRule,
@@ -106,14 +115,27 @@ class Invoice(TenantModel, BillingOptions):
         blank=True,
         related_name="invoices",
         db_index=False,
+        verbose_name="regra",
     )
     occurrence_date = models.DateField("ocorrência", null=True, blank=True)
     is_final = models.BooleanField("fatura final", default=False, db_default=False)
     replaces = models.ForeignKey(
-        "self", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name="substitui",
     )
     series = models.ForeignKey(
-        NumberSeries, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+        NumberSeries,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name="série",
     )
     number = models.PositiveBigIntegerField("número", null=True, blank=True)
     client_number = models.CharField("número do cliente", max_length=60, blank=True, db_default="")
@@ -163,10 +185,15 @@ class Invoice(TenantModel, BillingOptions):
         blank=True,
         related_name="+",
         db_index=False,
+        verbose_name="versão do modelo",
     )
     idempotency_key = models.CharField(max_length=80, blank=True, db_default="")
-    payment_reference = models.CharField(max_length=100, blank=True, db_default="")
-    refund_reference = models.CharField(max_length=100, blank=True, db_default="")
+    payment_reference = models.CharField(
+        max_length=100, blank=True, db_default="", verbose_name="referência do pagamento"
+    )
+    refund_reference = models.CharField(
+        max_length=100, blank=True, db_default="", verbose_name="referência do reembolso"
+    )
     notes = models.TextField("observações impressas", blank=True, db_default="")
     comments = models.TextField("comentários", blank=True, db_default="")
     nfe = models.JSONField("dados da nota", default=dict, blank=True)
@@ -325,13 +352,27 @@ class InvoiceLine(models.Model):
     the line stays as history.
     """
 
-    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", db_index=False)
+    invoice = models.ForeignKey(
+        Invoice, models.CASCADE, related_name="lines", db_index=False, verbose_name="fatura"
+    )
     position = models.PositiveSmallIntegerField("posição")
     transaction = models.ForeignKey(
-        Transaction, models.PROTECT, null=True, blank=True, related_name="lines", db_index=False
+        Transaction,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="lines",
+        db_index=False,
+        verbose_name="transação",
     )
     service_item = models.ForeignKey(
-        ServiceItem, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+        ServiceItem,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name="serviço",
     )
     title = models.CharField("título", max_length=200, blank=True)
     description = models.TextField("descrição", blank=True)
@@ -347,7 +388,7 @@ class InvoiceLine(models.Model):
     occurred_at = models.DateTimeField("data", null=True, blank=True)
     period_start = models.DateField("início", null=True, blank=True)
     period_end = models.DateField("fim", null=True, blank=True)
-    is_released = models.BooleanField(default=False, db_default=False)
+    is_released = models.BooleanField(default=False, db_default=False, verbose_name="liberada")
 
     class Meta:
         verbose_name = "linha da fatura"
@@ -375,13 +416,15 @@ class InvoiceLine(models.Model):
 class Attachment(TenantModel):
     """A file sent along with an invoice; bytes live in storage, outside the database."""
 
-    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="attachments")
+    invoice = models.ForeignKey(
+        Invoice, models.CASCADE, related_name="attachments", verbose_name="fatura"
+    )
     filename = models.CharField("arquivo", max_length=255)
     content_type = models.CharField("tipo", max_length=100)
     size = models.PositiveIntegerField("tamanho")
     storage_key = models.CharField(max_length=255)
     sha256 = models.CharField(max_length=64)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, verbose_name="enviado em")
 
     class Meta:
         verbose_name = "anexo"
@@ -405,7 +448,9 @@ class FollowUp(models.Model):
         DONE = "done", "Feito"
         FAILED = "failed", "Falhou"
 
-    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="follow_ups", db_index=False)
+    invoice = models.ForeignKey(
+        Invoice, models.CASCADE, related_name="follow_ups", db_index=False, verbose_name="fatura"
+    )
     kind = models.CharField("tipo", max_length=10, choices=Kind.choices)
     state = models.CharField("situação", max_length=8, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField("tentativas", default=0, db_default=0)

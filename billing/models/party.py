@@ -119,10 +119,12 @@ class PartySnapshot(models.Model):
     was when it was emitted, and 50,000 invoices do not repeat it.
     """
 
-    party = models.ForeignKey(Party, models.PROTECT, related_name="snapshots")
-    digest = models.CharField(max_length=64)
+    party = models.ForeignKey(
+        Party, models.PROTECT, related_name="snapshots", verbose_name="cliente ou organização"
+    )
+    digest = models.CharField(max_length=64, verbose_name="resumo")
     data = models.JSONField()
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(verbose_name="congelado em")
 
     class Meta:
         verbose_name = "dados congelados"
@@ -138,7 +140,9 @@ class PartySnapshot(models.Model):
 class Contact(TenantModel):
     """A person to talk to at a customer."""
 
-    party = models.ForeignKey(Party, models.CASCADE, related_name="contacts")
+    party = models.ForeignKey(
+        Party, models.CASCADE, related_name="contacts", verbose_name="cliente"
+    )
     name = models.CharField("nome", max_length=200)
     email = models.EmailField("e-mail", blank=True)
     phone = models.CharField("telefone", max_length=30, blank=True)
@@ -163,8 +167,12 @@ class CustomerAccess(TenantModel):
         FINANCEIRO = "cliente_financeiro", "Financeiro"
         LEITURA = "cliente_leitura", "Leitura"
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="customer_accesses")
-    customer = models.ForeignKey(Party, models.CASCADE, related_name="accesses")
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="customer_accesses", verbose_name="usuário"
+    )
+    customer = models.ForeignKey(
+        Party, models.CASCADE, related_name="accesses", verbose_name="cliente"
+    )
     role = models.CharField("papel", max_length=20, choices=Role.choices)
 
     class Meta:

@@ -26,7 +26,9 @@ class Receivable(TenantModel):
         CANCELLED = "cancelled", "Cancelada"
         RENEGOTIATED = "renegotiated", "Renegociada"
 
-    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="receivables", db_index=False)
+    invoice = models.ForeignKey(
+        Invoice, models.CASCADE, related_name="receivables", db_index=False, verbose_name="fatura"
+    )
     position = models.PositiveSmallIntegerField("parcela")
     due_date = models.DateField("vencimento")
     original_due_date = models.DateField("vencimento original")
@@ -52,8 +54,12 @@ class Receivable(TenantModel):
         "valor recebido", max_digits=15, decimal_places=2, null=True, blank=True
     )
     received_at = models.DateField("recebido em", null=True, blank=True)
-    gateway_status = models.CharField(max_length=30, blank=True, db_default="")
-    boleto_url = models.CharField(max_length=500, blank=True, db_default="")
+    gateway_status = models.CharField(
+        max_length=30, blank=True, db_default="", verbose_name="situação no banco"
+    )
+    boleto_url = models.CharField(
+        max_length=500, blank=True, db_default="", verbose_name="endereço do boleto"
+    )
     created_at = models.DateTimeField("criada em")
 
     class Meta:

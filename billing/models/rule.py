@@ -209,7 +209,9 @@ class PricedService(models.Model):
 class RuleService(PricedService):
     """A service of a rule."""
 
-    rule = models.ForeignKey(InvoiceRule, models.CASCADE, related_name="services")
+    rule = models.ForeignKey(
+        InvoiceRule, models.CASCADE, related_name="services", verbose_name="regra"
+    )
 
     class Meta:
         verbose_name = "serviço da regra"
@@ -222,7 +224,9 @@ class RuleService(PricedService):
 class InvoiceTemplate(TenantModel, BillingOptions, DueTermsFields, ScheduleFields):
     """A preset of terms for rules (periodic) or invoices (no period); not the printed template."""
 
-    organization = models.ForeignKey(Party, models.CASCADE, related_name="invoice_templates")
+    organization = models.ForeignKey(
+        Party, models.CASCADE, related_name="invoice_templates", verbose_name="organização"
+    )
     name = models.CharField("nome", max_length=200)
     gross_value = models.DecimalField(
         "valor", max_digits=15, decimal_places=2, null=True, blank=True
@@ -248,7 +252,9 @@ class InvoiceTemplate(TenantModel, BillingOptions, DueTermsFields, ScheduleField
 class TemplateService(PricedService):
     """A service of a preset."""
 
-    template = models.ForeignKey(InvoiceTemplate, models.CASCADE, related_name="services")
+    template = models.ForeignKey(
+        InvoiceTemplate, models.CASCADE, related_name="services", verbose_name="modelo"
+    )
 
     class Meta:
         verbose_name = "serviço do modelo"

@@ -12,7 +12,9 @@ class BillingRun(TenantModel):
 
     until = models.DateField("até")
     today = models.DateField("data da rodada")
-    job = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="+")
+    job = models.ForeignKey(
+        Job, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name="tarefa"
+    )
     created = models.PositiveIntegerField("faturas criadas", default=0)
     emitted = models.PositiveIntegerField("faturas emitidas", default=0)
     emitted_total = models.DecimalField("total emitido", max_digits=17, decimal_places=2, default=0)
@@ -47,7 +49,9 @@ class RunEntry(models.Model):
         PAUSED = "paused", "Pausada"
         ENDED = "ended", "Encerrada"
 
-    run = models.ForeignKey(BillingRun, models.CASCADE, related_name="entries", db_index=False)
+    run = models.ForeignKey(
+        BillingRun, models.CASCADE, related_name="entries", db_index=False, verbose_name="rodada"
+    )
     # Plain ids: the report outlives what it tells about, and 50,000 rows need no checks.
     rule_id = models.BigIntegerField("regra", null=True)
     contract_id = models.BigIntegerField("contrato", null=True)

@@ -10,7 +10,9 @@ from billing.models.party import Party
 class NumberSeries(models.Model):
     """The counter of an organization's invoices. Taken under lock, never skipped (INV-8)."""
 
-    organization = models.ForeignKey(Party, models.PROTECT, related_name="series")
+    organization = models.ForeignKey(
+        Party, models.PROTECT, related_name="series", verbose_name="organização"
+    )
     code = models.CharField("série", max_length=10, default="1")
     prefix = models.CharField("prefixo", max_length=20, blank=True)
     first_number = models.PositiveBigIntegerField("primeiro número", default=1)

@@ -12,7 +12,9 @@ from billing.models.party import Party
 class DocumentTemplate(TenantModel):
     """An invoice layout of an organization (HTML and CSS in versions)."""
 
-    organization = models.ForeignKey(Party, models.CASCADE, related_name="document_templates")
+    organization = models.ForeignKey(
+        Party, models.CASCADE, related_name="document_templates", verbose_name="organização"
+    )
     name = models.CharField("nome", max_length=100)
     language = models.CharField("idioma", max_length=10, default="pt-BR")
     is_default = models.BooleanField("padrão", default=False)
@@ -44,13 +46,17 @@ class DocumentTemplate(TenantModel):
 class DocumentTemplateVersion(models.Model):
     """One immutable text of a template (append-only)."""
 
-    template = models.ForeignKey(DocumentTemplate, models.PROTECT, related_name="versions")
+    template = models.ForeignKey(
+        DocumentTemplate, models.PROTECT, related_name="versions", verbose_name="modelo"
+    )
     number = models.PositiveIntegerField("versão")
     html = models.TextField("HTML")
     css = models.TextField("CSS", blank=True)
     sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField("criada em")
-    created_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    created_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="criada por"
+    )
 
     class Meta:
         verbose_name = "versão de modelo"
@@ -66,16 +72,20 @@ class DocumentTemplateVersion(models.Model):
 class PdfCache(models.Model):
     """A rendered invoice. It can always be rebuilt; `source_hash` says from what it was made."""
 
-    invoice = models.ForeignKey("billing.Invoice", models.CASCADE, related_name="pdfs")
-    template_version = models.ForeignKey(DocumentTemplateVersion, models.PROTECT, related_name="+")
-    language = models.CharField(max_length=10)
-    source_hash = models.CharField(max_length=64)
-    content_hash = models.CharField(max_length=64)
+    invoice = models.ForeignKey(
+        "billing.Invoice", models.CASCADE, related_name="pdfs", verbose_name="fatura"
+    )
+    template_version = models.ForeignKey(
+        DocumentTemplateVersion, models.PROTECT, related_name="+", verbose_name="versão do modelo"
+    )
+    language = models.CharField(max_length=10, verbose_name="idioma")
+    source_hash = models.CharField(max_length=64, verbose_name="resumo da origem")
+    content_hash = models.CharField(max_length=64, verbose_name="resumo do conteúdo")
     data = models.BinaryField()
-    size = models.PositiveIntegerField()
-    pages = models.PositiveSmallIntegerField()
-    created_at = models.DateTimeField()
-    last_accessed = models.DateTimeField()
+    size = models.PositiveIntegerField(verbose_name="tamanho (bytes)")
+    pages = models.PositiveSmallIntegerField(verbose_name="páginas")
+    created_at = models.DateTimeField(verbose_name="gerado em")
+    last_accessed = models.DateTimeField(verbose_name="último acesso")
 
     class Meta:
         verbose_name = "PDF em cache"

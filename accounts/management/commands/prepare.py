@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
@@ -29,7 +30,7 @@ class Command(BaseCommand):
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 call_command("migrate", verbosity=0, interactive=False, stdout=self.stdout)
             ensure_schedules()
-            if not options["no_demo"]:
+            if not options["no_demo"] and settings.AMBIENTE != "producao":
                 call_command("demo", stdout=self.stdout)
 
 

@@ -201,7 +201,7 @@ def _transactions(account: Account, people: People, when: When, items: dict[str,
         return
     first = when.month(-1)
     for n in range(N_TRANSACTIONS):
-        on = first + timedelta(days=1 + 2 * n - (n > 13))
+        on = first + timedelta(days=27 * n // (N_TRANSACTIONS - 1))  # 1st to 28th
         add_transaction(
             TransactionData(
                 title=f"Consulta fiscal {n + 1:02d}",

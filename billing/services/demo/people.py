@@ -14,6 +14,7 @@ from django.conf import settings
 from accounts.models import Account, ApiToken, Membership, User
 from accounts.services.tokens import create_token, digest
 from billing.models import Contact, CustomerAccess, NumberSeries, OrganizationProfile, Party
+from billing.services.numbering import DEFAULT_SERIES
 from billing.services.organizations import prepare_organization
 from lib.br import fold
 
@@ -167,9 +168,10 @@ def _look(organization: Party, *, afresh: bool) -> None:
 
 def _series(organization: Party) -> None:
     """A's numbers start at 1001; B's, a series of their own, at 2001 (each without gaps, INV-8)."""
-    NumberSeries.objects.filter(organization=organization, next_number=1).update(
-        first_number=FIRST_NUMBER, next_number=FIRST_NUMBER
-    )
+    series = NumberSeries.objects.get(organization=organization, code=DEFAULT_SERIES)
+    if series.next_number == 1:
+        series.first_number = series.next_number = FIRST_NUMBER
+        series.save()
     NumberSeries.objects.get_or_create(
         organization=organization,
         code=OTHER_SERIES,

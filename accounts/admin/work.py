@@ -1,0 +1,123 @@
+"""Background work: tasks, notices, signs of life."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from accounts.admin.site import SYSTEM
+from accounts.admin_base import TenantAdmin
+from accounts.admin_display import Tone, chip
+from accounts.admin_trail import actor_in
+from accounts.models import (
+    Heartbeat,
+    Job,
+    JobError,
+    WebhookEvent,
+)
+from accounts.services.jobs import request_cancel
+from lib.errors import DomainError
+
+ERRORS_SHOWN = 20
+
+_JOB_CHIPS: dict[str, tuple[Tone, str]] = {
+    Job.State.QUEUED: ("neutral", "clock"),
+    Job.State.RUNNING: ("info", "half"),
+    Job.State.DONE: ("success", "check"),
+    Job.State.DONE_WITH_ERRORS: ("warning", "alert"),
+    Job.State.FAILED: ("danger", "cross"),
+    Job.State.CANCELLED: ("neutral", "stop"),
+}
+
+
+@admin.register(Job)
+class JobAdmin(TenantAdmin):
+    """Long work in progress and done; it can be asked to stop."""
+
+    section = SYSTEM
+    list_display = ("__str__", "situation", "progress", "started_by", "created_at", "finished_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("started_by",)
+    ordering = ("-pk",)
+    fields = (
+        "kind",
+        "situation",
+        "progress",
+        "message",
+        "first_errors",
+        "params",
+        "result",
+        "attempts",
+        "started_by",
+        "created_at",
+        "started_at",
+        "heartbeat_at",
+        "finished_at",
+    )
+    actions = ("cancel",)
+
+    @admin.display(description="situação", ordering="state")
+    def situation(self, job: Job) -> str:
+        return chip(*_JOB_CHIPS[job.state], job.get_state_display())
+
+    @admin.display(description="andamento")
+    def progress(self, job: Job) -> str:
+        done = job.n_ok + job.n_failed
+        if not job.total:
+            return str(done) if done else "—"
+        return f"{done} de {job.total} ({100 * done // job.total}%)"
+
+    @admin.display(description="erros")
+    def first_errors(self, job: Job) -> str:
+        rows = job.errors.order_by("pk").values_list("item", "cause")[:ERRORS_SHOWN]
+        if not rows:
+            return "—"
+        listed = format_html_join("", "<li><strong>{}</strong>: {}</li>", rows)
+        url = reverse("admin:accounts_joberror_changelist")
+        more = format_html('<a href="{}?job__id__exact={}">Ver todos</a>', url, job.pk)
+        return format_html("<ul>{}</ul>{}", listed, more)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return self.allowed(request, write=True)
+
+    @admin.action(description="Cancelar as tarefas escolhidas", permissions=["cancel"])
+    def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        """Ask them to stop after the current item."""
+        for job in jobs:
+            if not self.allowed(request, job, write=True):
+                continue
+            try:
+                request_cancel(job.pk, account=job.account, actor=actor_in(request))
+                messages.success(request, f"{job}: cancelamento pedido.")
+            except DomainError as error:
+                messages.error(request, f"{job}: {error.mensagem}")
+
+
+@admin.register(JobError)
+class JobErrorAdmin(TenantAdmin):
+    tenant_path = "job__account"
+    secondary = True
+    list_display = ("job", "item", "cause")
+    list_select_related = ("job",)
+    fields = ("job", "item", "cause")
+    ordering = ("-pk",)
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(TenantAdmin):
+    section = SYSTEM
+    list_display = ("event", "object_type", "object_id", "created_at")
+    list_filter = ("event",)
+    ordering = ("-pk",)
+    fields = ("event", "object_type", "object_id", "payload", "created_at")
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(TenantAdmin):
+    tenant_path = ()
+    section = SYSTEM
+    list_display = ("name", "at")
+    fields = ("name", "at")

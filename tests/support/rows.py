@@ -1,0 +1,207 @@
+"""One row of every model that has a screen, all in one account."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from django.db import models
+from factories import (
+    CompanyFactory,
+    ContractFactory,
+    MembershipFactory,
+    OrganizationFactory,
+    RuleFactory,
+    TransactionFactory,
+    UserFactory,
+)
+from support.invoices import emitted_invoice
+
+from accounts.models import (
+    Account,
+    ApiToken,
+    AuditEvent,
+    Heartbeat,
+    Job,
+    JobError,
+    Membership,
+    User,
+    WebhookEvent,
+)
+from accounts.services.tokens import create_token
+from billing.models import (
+    Attachment,
+    BillingRun,
+    Contact,
+    Contract,
+    CustomerAccess,
+    DocumentTemplate,
+    DocumentTemplateVersion,
+    FollowUp,
+    Invoice,
+    InvoiceLine,
+    InvoiceRule,
+    InvoiceTemplate,
+    NumberSeries,
+    OrganizationProfile,
+    Party,
+    PartySnapshot,
+    PdfCache,
+    Plan,
+    PlanProduct,
+    PriceIndexValue,
+    Readjustment,
+    Receivable,
+    RuleService,
+    RunEntry,
+    ScheduledUpdate,
+    ServiceItem,
+    TemplateService,
+    Transaction,
+)
+from billing.services.templates import publish_version
+from lib import clock
+
+Rows = dict[type[models.Model], Any]
+_numbers = count(1)
+
+
+def one_of_each(account: Account) -> Rows:
+    """Every name holds the account's slug in capitals, to be looked for in pages."""
+    mark, n = account.slug.upper(), next(_numbers)
+    organization = OrganizationFactory(account=account, name=f"{mark} organização {n}")
+    customer = CompanyFactory(account=account, name=f"{mark} cliente {n}")
+    contract = ContractFactory(
+        account=account, organization=organization, party=customer, name=f"{mark} contrato {n}"
+    )
+    rule = RuleFactory(contract=contract, title=f"{mark} regra {n}", services=[("1", "100.00")])
+    service = rule.services.get()
+    service.description = f"{mark} serviço {n}"
+    service.save()
+    item = service.service_item
+    item.name = f"{mark} item {n}"
+    item.save()
+    invoice = emitted_invoice(organization, customer, title=f"{mark} fatura {n}")
+    rows = {
+        Account: account,
+        Party: customer,
+        OrganizationProfile: organization.profile,
+        NumberSeries: organization.series.get(),
+        Contract: contract,
+        InvoiceRule: rule,
+        RuleService: service,
+        ServiceItem: item,
+        Invoice: invoice,
+        InvoiceLine: invoice.lines.get(),
+        Receivable: invoice.receivables.get(),
+        FollowUp: invoice.follow_ups.get(),
+        PartySnapshot: invoice.customer_snapshot,
+        Transaction: TransactionFactory(customer=customer, title=f"{mark} transação {n}"),
+        WebhookEvent: WebhookEvent.objects.of(account).latest("pk"),
+        AuditEvent: AuditEvent.objects.of(account).latest("pk"),
+    }
+    return rows | _people(account, customer, mark) | _agreements(rows, mark) | _work(rows, mark)
+
+
+def _people(account: Account, customer: Party, mark: str) -> Rows:
+    user = UserFactory(name=f"{mark} pessoa")
+    token, _ = create_token(account, name=f"{mark} token", scope="billing")
+    return {
+        User: user,
+        Membership: MembershipFactory(user=user, account=account, role="suporte"),
+        CustomerAccess: CustomerAccess.objects.create(
+            account=account,
+            user=UserFactory(name=f"{mark} cliente"),
+            customer=customer,
+            role="titular",
+        ),
+        Contact: Contact.objects.create(account=account, party=customer, name=f"{mark} contato"),
+        ApiToken: token,
+    }
+
+
+def _agreements(rows: Rows, mark: str) -> Rows:
+    account, organization = rows[Account], rows[OrganizationProfile].party
+    rule, item = rows[InvoiceRule], rows[ServiceItem]
+    plan = Plan.objects.create(account=account, organization=organization, name=f"{mark} plano")
+    preset = InvoiceTemplate.objects.create(
+        account=account, organization=organization, name=f"{mark} modelo"
+    )
+    amounts = {"units": Decimal(1), "unit_value": Decimal("100.00"), "value": Decimal("100.00")}
+    clause = ScheduledUpdate.objects.create(
+        rule=rule, price_index="ipca", execution_date=date(2027, 1, 1)
+    )
+    return {
+        Plan: plan,
+        PlanProduct: PlanProduct.objects.create(plan=plan, service_item=item, **amounts),
+        InvoiceTemplate: preset,
+        TemplateService: TemplateService.objects.create(
+            template=preset, position=1, service_item=item, **amounts
+        ),
+        ScheduledUpdate: clause,
+        Readjustment: Readjustment.objects.create(
+            account=account,
+            scheduled_update=clause,
+            rule=rule,
+            execution_date=date(2026, 1, 1),
+            outcome="executed",
+            price_index="ipca",
+            months={"2025-01": "0.16"},
+            factor="1.0016",
+            values=[],
+            executed_at=clock.now(),
+        ),
+    }
+
+
+def _work(rows: Rows, mark: str) -> Rows:
+    account, invoice = rows[Account], rows[Invoice]
+    n, now = next(_numbers), clock.now()
+    job = Job.objects.create(account=account, kind="billing.run")
+    run = BillingRun.objects.create(
+        account=account, until=date(2026, 8, 31), today=date(2026, 8, 12), started_at=now
+    )
+    template = DocumentTemplate.objects.create(
+        account=account, organization=invoice.organization, name=f"{mark} impresso"
+    )
+    version = publish_version(template.pk, account=account, html="<p>Fatura</p>").version
+    beat, _ = Heartbeat.objects.get_or_create(name="worker", defaults={"at": now})
+    return {
+        Job: job,
+        JobError: JobError.objects.create(job=job, item=f"{mark} linha", cause="Motivo."),
+        Heartbeat: beat,
+        BillingRun: run,
+        RunEntry: RunEntry.objects.create(run=run, outcome="created", detail=f"{mark} detalhe"),
+        PriceIndexValue: PriceIndexValue.objects.create(
+            index="ipca",
+            month=date(1980, 1, 1) + timedelta(days=31 * n),
+            percent=Decimal("0.16"),
+            source="teste",
+            published_at=now,
+        ),
+        DocumentTemplate: template,
+        DocumentTemplateVersion: version,
+        PdfCache: PdfCache.objects.create(
+            invoice=invoice,
+            template_version=version,
+            language="pt-BR",
+            source_hash="a",
+            content_hash="b",
+            data=b"%PDF",
+            size=4,
+            pages=1,
+            created_at=now,
+            last_accessed=now,
+        ),
+        Attachment: Attachment.objects.create(
+            account=account,
+            invoice=invoice,
+            filename=f"{mark}.pdf",
+            content_type="application/pdf",
+            size=1,
+            storage_key="k",
+            sha256="c",
+        ),
+    }
