@@ -82,7 +82,7 @@ class Reading:
             index = self.first[section].get(code)
             if index is not None:
                 earlier = self._cells(index)
-                names = SECTION_COLUMNS[section]
+                names = SECTION_COLUMNS[section][1:]  # the first is the code
                 found |= {n: earlier[n] for n in names if n not in own and n in earlier}
         return found
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
@@ -27,7 +27,7 @@ from lib.errors import Conflict, DomainError, InvalidInput
 from lib.money import CENT
 from lib.tabular import Limits
 
-log = structlog.stdlib.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]  # step in pt-BR, done, total (0: unknown)
 
@@ -119,7 +119,7 @@ def _import(context: Context, path: Path, say: Progress) -> None:
     except _Undo:
         pass
     except IntegrityError as error:
-        log.warning("import.conflict", account_id=context.account.pk)
+        log.warning("import.conflict", extra={"account_id": context.account.pk})
         if context.report.rejected_path:
             Path(context.report.rejected_path).unlink(missing_ok=True)
         raise Conflict(
