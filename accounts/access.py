@@ -153,6 +153,7 @@ MODEL_CAPABILITIES: dict[str, Capability | None] = {
     "billing.documenttemplate": Capability.TEMPLATES,
     "billing.documenttemplateversion": Capability.TEMPLATES,
     "billing.pdfcache": Capability.TEMPLATES,
+    "billing.asset": Capability.TEMPLATES,
     "billing.transaction": Capability.PROFORMA,
     "billing.invoice": Capability.INVOICES,
     "billing.invoiceline": Capability.INVOICES,

@@ -8,6 +8,7 @@ that holds them.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import time
 import zlib
@@ -15,11 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import structlog
 from django.conf import settings
 from django.db import Error, connection
 
-log = structlog.stdlib.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.03
 # Files are shared by numbers that fall together, so there are never more than these.
@@ -88,7 +88,7 @@ def _open(name: str, number: int) -> int | None:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         # Doing the work twice is better than not doing it because the disk is full.
-        log.warning("locks.no_file", error=error.strerror)
+        log.warning("locks.no_file", extra={"error": error.strerror})
         return None
 
 

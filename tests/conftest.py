@@ -24,6 +24,7 @@ APPEND_ONLY = (
     "accounts_auditevent",
     "billing_partysnapshot",
     "billing_documenttemplateversion",
+    "billing_asset",
 )
 
 

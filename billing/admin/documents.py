@@ -17,7 +17,7 @@ from billing.admin.links import list_link
 from billing.admin.sections import PRINTING
 from billing.documents.screening import screen, screen_css
 from billing.documents.templates import TemplateFault, compile_template
-from billing.models import DocumentTemplate, DocumentTemplateVersion, PdfCache
+from billing.models import Asset, DocumentTemplate, DocumentTemplateVersion, PdfCache
 from billing.services.templates import activate_version, publish_version
 from lib.errors import DomainError
 
@@ -123,6 +123,14 @@ class DocumentTemplateVersionAdmin(TenantAdmin):
                 messages.success(request, f"{version} está ativa.")
             except DomainError as error:
                 messages.error(request, error.mensagem)
+
+
+@admin.register(Asset)
+class AssetAdmin(TenantAdmin):
+    secondary = True
+    list_display = ("sha256", "content_type", "created_at")
+    ordering = ("-pk",)
+    fields = ("sha256", "content_type", "created_at")
 
 
 @admin.register(PdfCache)

@@ -7,12 +7,12 @@ still have their hash. So nothing has to be invalidated, and a lost row costs on
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
 from django.conf import settings
 from django.db import DatabaseError, Error, connection, transaction
 from django.db.models import Q, QuerySet, Sum
@@ -30,7 +30,7 @@ from lib.pdf import RenderedPdf
 
 __all__ = ["CachedPdf", "PdfFailed", "clear", "file_name", "invoice_pdf", "purge"]
 
-log = structlog.stdlib.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 TOUCH_EVERY = timedelta(minutes=1)
 # A rendering takes up to 65 s of processor time; whoever waits longer is told to come back.
@@ -114,7 +114,7 @@ def _stored(source: Source) -> CachedPdf | None:
 
 
 def _drop_corrupt(pk: int, invoice_id: int) -> None:
-    log.warning("pdf_cache.corrupt", invoice_id=invoice_id)
+    log.warning("pdf_cache.corrupt", extra={"invoice_id": invoice_id})
     with suppress(DatabaseError), transaction.atomic():
         PdfCache.objects.filter(pk=pk).delete()
 
@@ -157,7 +157,8 @@ def _make(source: Source) -> CachedPdf:
         _store(source, rendered, content_hash)
     except Error as error:
         log.warning(
-            "pdf_cache.store_failed", invoice_id=source.invoice_id, error=type(error).__name__
+            "pdf_cache.store_failed",
+            extra={"invoice_id": source.invoice_id, "error": type(error).__name__},
         )
     name = file_name(source.invoice_id)
     return CachedPdf(rendered.pdf, content_hash, name, rendered.pages, fresh=True)
@@ -210,7 +211,7 @@ def purge() -> int:
     unread = Q(last_accessed__lt=now - timedelta(days=settings.PDF_CACHE_IDLE_DAYS))
     count = _delete(PdfCache.objects.filter(old | unread))
     count += _shrink(settings.PDF_CACHE_MAX_BYTES)
-    log.info("pdf_cache.purged", count=count)
+    log.info("pdf_cache.purged", extra={"n_rows": count})
     return count
 
 

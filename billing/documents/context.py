@@ -19,6 +19,7 @@ from django.db.models import Q
 from accounts.models import Account
 from billing.documents.shape import LOGO, Head, Line, Parcel, Parties, variables, watermark
 from billing.models import (
+    Asset,
     DocumentTemplate,
     Invoice,
     InvoiceLine,
@@ -140,17 +141,22 @@ def invoice_source(invoice_id: int, account: Account) -> Source:
 
 
 def read_assets(source: Source) -> dict[str, bytes]:
-    """The bytes behind the source's assets; one that is not kept any more is missing."""
-    if LOGO not in source.assets:
+    """The bytes behind the source's assets; one that is not kept is missing.
+
+    An emitted invoice's logo is among the kept assets; a draft's is still the profile's.
+    """
+    digest = source.assets.get(LOGO)
+    if digest is None:
         return {}
-    logo = (
-        OrganizationProfile.objects.filter(party_id=source.organization_id)
-        .values_list("logo", flat=True)
-        .first()
+    kept = Asset.objects.filter(
+        account__in=Party.objects.filter(pk=source.organization_id).values("account"),
+        sha256=digest,
     )
-    data = bytes(logo or b"")
-    kept = hashlib.sha256(data).hexdigest() == source.assets[LOGO]
-    return {LOGO: data} if kept else {}
+    current = OrganizationProfile.objects.filter(party_id=source.organization_id)
+    for (data,) in (*kept.values_list("data"), *current.values_list("logo")):
+        if data and hashlib.sha256(data).hexdigest() == digest:
+            return {LOGO: bytes(data)}
+    return {}
 
 
 # --- reading ---------------------------------------------------------------------------------

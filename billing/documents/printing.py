@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import structlog
+import logging
 
 from billing.documents.context import Source, read_assets
 from billing.models import DocumentTemplateVersion
 from lib.errors import DomainError
 from lib.pdf import Kind, RenderedPdf, RenderFailed, RenderJob, render
 
-log = structlog.stdlib.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class PdfFailed(DomainError):
@@ -44,10 +44,12 @@ def print_source(source: Source) -> RenderedPdf:
         raise _failed(source, cause, Kind.WORKER_DIED, None) from error
     log.info(
         "pdf.rendered",
-        invoice_id=source.invoice_id,
-        pages=rendered.pages,
-        ms=round(rendered.seconds * 1000),
-        warnings=len(rendered.warnings),
+        extra={
+            "invoice_id": source.invoice_id,
+            "pages": rendered.pages,
+            "ms": round(rendered.seconds * 1000),
+            "warnings": len(rendered.warnings),
+        },
     )
     return rendered
 
@@ -69,7 +71,7 @@ def _job(source: Source) -> RenderJob:
 
 def _bare(source: Source) -> dict[str, object]:
     """The context without the logo, of which only the hash is left: better none than a gap."""
-    log.warning("pdf.logo_missing", invoice_id=source.invoice_id)
+    log.warning("pdf.logo_missing", extra={"invoice_id": source.invoice_id})
     organization = source.context["organization"] | {"logo": ""}
     return source.context | {"logo": "", "organization": organization}
 
@@ -77,10 +79,12 @@ def _bare(source: Source) -> dict[str, object]:
 def _failed(source: Source, cause: str, kind: Kind, line: int | None) -> PdfFailed:
     log.warning(
         "pdf.failed",
-        invoice_id=source.invoice_id,
-        template_version_id=source.version.id if source.version else None,
-        kind=str(kind),
-        line=line,
-        cause=cause,
+        extra={
+            "invoice_id": source.invoice_id,
+            "template_version_id": source.version.id if source.version else None,
+            "kind": str(kind),
+            "line": line,
+            "cause": cause,
+        },
     )
     return PdfFailed(cause, kind=str(kind), line=line)

@@ -2,7 +2,7 @@ from django.db import migrations
 
 from lib import append_only
 
-TABLES = ("billing_partysnapshot", "billing_documenttemplateversion")
+TABLES = ("billing_partysnapshot", "billing_documenttemplateversion", "billing_asset")
 
 
 def install(apps, schema_editor):

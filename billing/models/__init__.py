@@ -27,10 +27,11 @@ from billing.models.rule import (
 )
 from billing.models.run import BillingRun, RunEntry
 from billing.models.series import NumberSeries
-from billing.models.template import DocumentTemplate, DocumentTemplateVersion, PdfCache
+from billing.models.template import Asset, DocumentTemplate, DocumentTemplateVersion, PdfCache
 
 __all__ = [
     "SGS_SERIES",
+    "Asset",
     "Attachment",
     "BillingOptions",
     "BillingRun",

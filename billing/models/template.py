@@ -69,6 +69,27 @@ class DocumentTemplateVersion(models.Model):
         return f"{self.template} v{self.number}"
 
 
+class Asset(TenantModel):
+    """A picture that documents printed, kept by its content (append-only).
+
+    An organization may change its logo; what was emitted before goes on printing the one of its
+    snapshot, also after the cache was purged (PDF-5).
+    """
+
+    sha256 = models.CharField("resumo", max_length=64)
+    content_type = models.CharField("tipo", max_length=30)
+    created_at = models.DateTimeField("guardado em")
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name = "imagem de documentos"
+        verbose_name_plural = "imagens de documentos"
+        constraints = [models.UniqueConstraint(fields=["account", "sha256"], name="asset_sha256")]
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
 class PdfCache(models.Model):
     """A rendered invoice. It can always be rebuilt; `source_hash` says from what it was made."""
 
@@ -81,11 +102,11 @@ class PdfCache(models.Model):
     language = models.CharField(max_length=10, verbose_name="idioma")
     source_hash = models.CharField(max_length=64, verbose_name="resumo da origem")
     content_hash = models.CharField(max_length=64, verbose_name="resumo do conteúdo")
-    data = models.BinaryField()
     size = models.PositiveIntegerField(verbose_name="tamanho (bytes)")
     pages = models.PositiveSmallIntegerField(verbose_name="páginas")
     created_at = models.DateTimeField(verbose_name="gerado em")
     last_accessed = models.DateTimeField(verbose_name="último acesso")
+    data = models.BinaryField()  # last: SQLite walks through it to reach what comes behind
 
     class Meta:
         verbose_name = "PDF em cache"
@@ -95,7 +116,10 @@ class PdfCache(models.Model):
                 fields=["invoice", "template_version", "language"], name="pdfcache_key"
             )
         ]
-        indexes = [models.Index(fields=["last_accessed"], name="pdfcache_last_accessed")]
+        indexes = [
+            models.Index(fields=["last_accessed", "size"], name="pdfcache_last_accessed"),
+            models.Index(fields=["created_at"], name="pdfcache_created"),
+        ]
 
     def __str__(self) -> str:
         return f"PDF {self.invoice_id}"

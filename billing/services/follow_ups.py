@@ -6,13 +6,13 @@ attempt is counted when it begins: work that kills its worker each time comes to
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
@@ -25,7 +25,7 @@ from lib.errors import DomainError
 from lib.locks import locked_file
 from lib.queue import enqueue
 
-log = structlog.stdlib.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 BACK_OFF = (
     timedelta(minutes=1),
@@ -123,7 +123,7 @@ def _do(taken: _Taken) -> bool:
         return False
     except Exception:
         # One invoice that nobody foresaw must not keep the others waiting.
-        log.exception("follow_up.crashed", invoice_id=taken.invoice_id)
+        log.exception("follow_up.crashed", extra={"invoice_id": taken.invoice_id})
         _put_off(taken, UNEXPECTED)
         return False
     _keep(taken, state=FollowUp.State.DONE, error="")
@@ -143,7 +143,7 @@ def _put_off(taken: _Taken, error: str) -> None:
         again = clock.now() + BACK_OFF[taken.attempts - 1]
         _keep(taken, next_attempt_at=again, error=error)
         return
-    log.warning("follow_up.failed", invoice_id=taken.invoice_id, kind=taken.kind)
+    log.warning("follow_up.failed", extra={"invoice_id": taken.invoice_id, "kind": taken.kind})
     _keep(taken, state=FollowUp.State.FAILED, error=error)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import prefetch_related_objects
 
-from billing.models import OrganizationProfile, Party, PartySnapshot
+from billing.models import Asset, OrganizationProfile, Party, PartySnapshot
 from lib.bulk import insert_missing
 
 # Everything a document may print. A field added here makes new snapshots; old ones stay.
@@ -56,8 +56,8 @@ def digest(data: dict[str, Any]) -> str:
 def snapshots_for(parties: Iterable[Party], *, at: datetime) -> dict[int, int]:
     """Party id → id of the snapshot equal to its present data, written now when there is none.
 
-    Four queries at most, however many parties. Safe when two emissions freeze the same party at
-    the same moment: both get the one row.
+    Four queries at most, however many parties, and one more for logos not seen before. Safe when
+    two emissions freeze the same party at the same moment: both get the one row.
     """
     unique = {party.pk: party for party in parties}
     _load_profiles(unique.values())
@@ -73,8 +73,26 @@ def snapshots_for(parties: Iterable[Party], *, at: datetime) -> dict[int, int]:
             ("party", "digest", "data", "created_at"),
             [(pk, digests[pk], data[pk], at) for pk in missing],
         )
+        _keep_logos([unique[pk] for pk in missing], at)
         found |= _existing({pk: digests[pk] for pk in missing})
     return found
+
+
+def _keep_logos(parties: Iterable[Party], at: datetime) -> None:
+    """The logo that a new snapshot names goes where no later change of it reaches."""
+    assets = [
+        Asset(
+            account_id=party.account_id,
+            sha256=hashlib.sha256(profile.logo).hexdigest(),
+            content_type=profile.logo_type,
+            created_at=at,
+            data=bytes(profile.logo),
+        )
+        for party in parties
+        if (profile := _profile(party)) is not None and profile.logo
+    ]
+    if assets:
+        Asset.objects.bulk_create(assets, ignore_conflicts=True)
 
 
 def _load_profiles(parties: Iterable[Party]) -> None:

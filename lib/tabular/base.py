@@ -84,7 +84,8 @@ def clean_row(number: int, cells: list[str], limits: Limits) -> Row:
 
 
 def _refuse(row: Row, position: int, text: str, message: str) -> None:
-    row.problems.append(Problem(position, text[:100], message))
+    # What is shown to people never drives their terminal.
+    row.problems.append(Problem(position, _CONTROL.sub("�", text[:100]), message))
     row.cells[position] = ""
 
 

@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django_q.models import OrmQ
 from factories import CompanyFactory, OrganizationFactory
-from structlog.testing import capture_logs
 from support.invoices import emitted_invoice, in_threads
+from support.logs import capture_logs
 from support.pdfs import PLAIN, use_template
 
 from accounts.services.audit import SYSTEM

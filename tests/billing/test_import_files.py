@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from datetime import date
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -15,15 +18,17 @@ import openpyxl
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
+from factories import AccountFactory, OrganizationFactory
 from support.imports import BASE, counts, faults, line, messages, run, says, sheet
 
 from accounts.models import Account
-from billing.models import Contract, InvoiceRule, Party, RuleService
+from billing.models import Contract, Invoice, InvoiceRule, Party, RuleService
 from billing.services.imports import ImportOptions, import_file
 from billing.services.imports.columns import _BY_KEY, COLUMNS, _key
+from billing.services.materialise import extend
 from lib.errors import InvalidInput
 
-FOLDER = Path(__file__).parents[1] / "fixtures" / "import"
 DOCS = Path(settings.BASE_DIR) / "docs" / "import.md"
 
 pytestmark = pytest.mark.django_db
@@ -76,15 +81,6 @@ def test_faults_of_a_spreadsheet_carry_its_row_numbers(tmp_path):
     assert set(messages(report)) == {"A célula contém fórmula; cole como valor."}
 
 
-def test_the_hand_made_file_of_thirty_contracts_comes_in_whole():
-    report = run(FOLDER / "trinta-contratos.csv")
-
-    assert (report["error"], report["lines"], report["cancelled"]) == ("", 34, 1)
-    assert counts(report) == {"customers": (28, 0, 0), "contracts": (30, 0, 0), "rules": (31, 0, 0)}
-    assert report["parked"] == {}
-    assert run(FOLDER / "trinta-contratos.csv")["has_changes"] is False
-
-
 # --- header --------------------------------------------------------------------------------------
 
 
@@ -115,6 +111,10 @@ def test_a_mistyped_column_is_refused_and_an_unknown_one_is_ignored_aloud(tmp_pa
         "Coluna “Vendedor” não é conhecida e foi ignorada.",
         "Coluna “Valor unitário 2” não é conhecida e foi ignorada.",
     ]
+
+
+def test_formulas_in_ignored_columns_do_not_matter(tmp_path):
+    assert run(sheet(tmp_path, {**line(), "Vendedor": "=A1", "erro": "=B1"}))["error"] == ""
 
 
 def test_no_two_columns_share_a_title_or_synonym():
@@ -162,6 +162,16 @@ def test_missing_things_are_named(tmp_path, account):
     Account.objects.update(is_active=True)
     Party.objects.filter(kind="organization").update(kind="company")
     assert "A conta não tem organização." in run(path)["error"]
+
+
+def test_a_full_disk_is_told_and_nothing_is_imported(tmp_path, monkeypatch):
+    # /dev/full answers as a full disk does; the file is opened as the real one is.
+    monkeypatch.setattr(tempfile, "TemporaryFile", partial(open, "/dev/full", "r+b"))
+
+    report = run(sheet(tmp_path, *(line(n) for n in range(200))))
+
+    assert report["error"] == "Não foi possível ler o arquivo: No space left on device."
+    assert Contract.objects.count() == 0
 
 
 # --- partial -------------------------------------------------------------------------------------
@@ -303,14 +313,11 @@ def test_the_documentation_tells_of_every_column():
 
 @pytest.mark.django_db(transaction=True)
 def test_the_exit_code_and_the_streams_serve_programs(tmp_path):
-    from django.db import connection
-    from factories import AccountFactory, OrganizationFactory
-
     OrganizationFactory(account=AccountFactory())
     good, bad = sheet(tmp_path, line(1)), sheet(tmp_path, line(2, uf="XX"), name="b.csv")
 
-    ok = _manage(connection, "import_contracts", str(good), "--account", "exemplo", "--json")
-    refused = _manage(connection, "import_contracts", str(bad), "--account", "exemplo", "--json")
+    ok = _manage("import_contracts", str(good), "--account", "exemplo", "--json")
+    refused = _manage("import_contracts", str(bad), "--account", "exemplo", "--json")
 
     assert (ok.returncode, json.loads(ok.stdout)["contracts"]["created"]) == (0, 1)
     assert refused.returncode == 1
@@ -318,16 +325,49 @@ def test_the_exit_code_and_the_streams_serve_programs(tmp_path):
     assert refused.stderr.strip().endswith("Nada foi importado: 1 erro(s) em 1 linha(s).")
 
 
-def _manage(connection, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """manage.py on the test database, in a process of its own."""
-    name = connection.settings_dict["NAME"]
-    program = (
-        "import os, sys, django; from django.conf import settings;"
-        "os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings';"
-        f"settings.DATABASES['default']['NAME'] = {str(name)!r}; django.setup();"
-        "from django.core.management import execute_from_command_line as run;"
-        "run(['manage.py', *sys.argv[1:]])"
+@pytest.mark.django_db(transaction=True)
+def test_an_import_killed_before_the_end_leaves_nothing_and_runs_again(tmp_path):
+    OrganizationFactory(account=AccountFactory())
+    path = sheet(tmp_path, *(line(n) for n in range(1200)))
+
+    killed = _manage("import_contracts", str(path), "--account", "exemplo", kill_at="_follow")
+
+    assert killed.returncode == -signal.SIGKILL
+    assert Contract.objects.count() == Party.objects.exclude(kind="organization").count() == 0
+    assert counts(run(path, "--no-invoices"))["contracts"] == (1200, 0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_nightly_run_creates_the_invoices_that_a_killed_import_left(tmp_path):
+    account = AccountFactory()
+    OrganizationFactory(account=account)
+    path = sheet(tmp_path, line(1), line(2))
+
+    killed = _manage(
+        "import_contracts", str(path), "--account", "exemplo", kill_at="_create_invoices"
     )
+    extend(account, until=date(2026, 8, 12), today=date(2026, 8, 12))
+
+    assert killed.returncode == -signal.SIGKILL
+    assert Invoice.objects.count() == 2 * 25
+
+
+def _manage(*arguments: str, kill_at: str = "") -> subprocess.CompletedProcess[str]:
+    """manage.py on the test database, in a process of its own that may kill itself on the way."""
+    name = str(connection.settings_dict["NAME"])
+    program = f"""
+import os, signal, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+import django
+from django.conf import settings
+settings.DATABASES["default"]["NAME"] = {name!r}
+django.setup()
+from billing.services.imports import running
+from django.core.management import execute_from_command_line
+if {kill_at!r}:
+    setattr(running, {kill_at!r}, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         capture_output=True,

@@ -25,7 +25,6 @@ from lib import http
 from lib.errors import GatewayRefused, GatewayUnavailable, InvalidInput
 
 JANUARY, FEBRUARY, MARCH = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
-FOLDER = Path(__file__).parents[1] / "fixtures" / "import"
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +85,11 @@ def test_files_of_the_usual_layouts_are_read(tmp_path, text, encoding):
 
 
 @pytest.mark.django_db
-def test_the_sample_file_gives_the_accumulated_variation_of_2025():
-    imported(FOLDER / "ipca.csv")
+def test_a_year_of_the_ipca_gives_the_accumulated_variation_that_ibge_announced(tmp_path):
+    texts = "0,16 1,31 0,56 0,43 0,26 0,24 0,26 -0,11 0,48 0,09 0,18 0,33"
+    lines = [f'"01/{n:02d}/2025";"{text}"' for n, text in enumerate(texts.split(), start=1)]
+
+    imported(saved(tmp_path, "\r\n".join(['"data";"valor"', *lines])))
 
     months = [date(2025, month, 1) for month in range(1, 13)]
     percents = current_values("ipca", months)

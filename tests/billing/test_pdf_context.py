@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -502,14 +503,22 @@ def test_what_is_not_printed_leaves_the_hash_alone(invoice, change):
 
 
 @pytest.mark.django_db
-def test_the_logo_is_the_one_of_the_snapshot_or_none(invoice):
+def test_the_logo_is_the_one_of_the_snapshot(invoice):
     source = invoice_source(invoice.pk, invoice.account)
-    kept = read_assets(source)
+    before = read_assets(source)
 
     OrganizationProfile.objects.filter(party=invoice.organization_id).update(logo=b"<svg/>")
 
-    assert kept["logo"].startswith(b"<svg xmlns")
-    assert read_assets(source) == {}
+    assert before["logo"].startswith(b"<svg xmlns")
+    assert read_assets(source) == before
+
+
+@pytest.mark.django_db
+def test_a_logo_that_was_not_kept_is_missing(invoice):
+    source = invoice_source(invoice.pk, invoice.account)
+    lost = dataclasses.replace(source, assets={"logo": "0" * 64})
+
+    assert read_assets(lost) == {}
 
 
 @pytest.mark.django_db

@@ -322,7 +322,11 @@ def test_a_cell_of_more_than_ten_thousand_characters_is_a_problem_of_the_cell(tm
 
 
 def test_a_control_character_is_a_problem_of_the_cell(tmp_path):
-    assert [p[:2] for p in problems(saved(tmp_path, "a;b\nx;y\x07z\n"))] == [(2, 1)]
+    path = saved(tmp_path, "a;b\nx;y\x1b[31mz\n")
+
+    with open_table(path) as table:
+        ((problem,),) = [row.problems for row in table.rows]
+    assert (problem.position, problem.value) == (1, "y�[31mz")
 
 
 # --- writing -------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from accounts.models import (
 )
 from accounts.services.tokens import create_token
 from billing.models import (
+    Asset,
     Attachment,
     BillingRun,
     Contact,
@@ -183,6 +184,13 @@ def _work(rows: Rows, mark: str) -> Rows:
         ),
         DocumentTemplate: template,
         DocumentTemplateVersion: version,
+        Asset: Asset.objects.create(
+            account=account,
+            sha256=f"{next(_numbers):064d}",
+            content_type="image/png",
+            created_at=clock.now(),
+            data=b"png",
+        ),
         PdfCache: PdfCache.objects.create(
             invoice=invoice,
             template_version=version,
