@@ -1,12 +1,14 @@
-"""Variables that a template names and no document has, with the one that was probably meant."""
+"""What prints but was probably not meant: unknown variables, with a suggestion, and broken CSS."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import tinycss2
 from jinja2 import nodes
 
 Shape = dict[str, Any]  # {"client": {"name": {}}, "lines": {"[]": {"value": {}}}}
@@ -54,6 +56,20 @@ def unknown_variables(
     linter = _Linter(known, globals_)
     linter.visit(tree, {})
     return sorted(linter.found.values(), key=lambda warning: warning.line)
+
+
+def css_warnings(css: str) -> list[TemplateWarning]:
+    """Rules that the style sheet loses, and Jinja, which it does not take."""
+    broken = [
+        TemplateWarning(rule.source_line, f"o CSS tem um erro: {rule.message}.")
+        for rule in tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
+        if rule.type == "error"
+    ]
+    jinja = re.search(r"\{\{|\{%", css)
+    if jinja:
+        line = css.count("\n", 0, jinja.start()) + 1
+        broken.append(TemplateWarning(line, "o CSS não aceita {{ }} nem {% %}."))
+    return broken
 
 
 class _Linter:

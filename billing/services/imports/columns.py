@@ -354,12 +354,11 @@ class Header:
     positions: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
-    def name_at(self, position: int | None) -> str:
-        """The column at a position, by our name or else by the file's own title."""
+    def name_at(self, position: int | None) -> str | None:
+        """The column at a position; empty for the row as a whole, None for an ignored column."""
         if position is None:
             return ""
-        found = next((name for name, at in self.positions.items() if at == position), "")
-        return found or self.titles[position]
+        return next((name for name, at in self.positions.items() if at == position), None)
 
 
 def match_header(titles: Sequence[str]) -> Header:

@@ -19,7 +19,7 @@ from billing.services.imports.lines import (
 )
 from billing.services.imports.report import Fault
 from billing.services.imports.spool import Cells, Spool
-from lib.tabular import Limits, Row, open_table
+from lib.tabular import BadFile, Limits, Row, open_table
 
 _CODES = {CUSTOMER: "codigo_cliente", CONTRACT: "codigo_contrato", RULE: "codigo_regra"}
 _NAMES = {CUSTOMER: "cliente", CONTRACT: "contrato", RULE: "regra"}
@@ -88,10 +88,10 @@ class Reading:
 
     def _refuse_unreadable(self, index: int, row: Row, line: Line) -> None:
         """Cells that the reader of the table refused: their column is blank by now."""
-        names = {self.header.name_at(problem.position) for problem in row.problems}
-        line.faults = [fault for fault in line.faults if fault[0] not in names]
-        for problem in row.problems:
-            name = self.header.name_at(problem.position)
+        named = ((self.header.name_at(problem.position), problem) for problem in row.problems)
+        problems = {name: problem for name, problem in named if name is not None}
+        line.faults = [fault for fault in line.faults if fault[0] not in problems]
+        for name, problem in problems.items():
             line.refuse(name, problem.value, problem.message)
             self.originals.setdefault(index, {})[name] = problem.value
 
@@ -302,6 +302,9 @@ def read_file(
             for row in table.rows:
                 reading.add(row)
                 progress(len(reading.spool))
+    except OSError as error:
+        reading.spool.close()
+        raise BadFile(f"Não foi possível ler o arquivo: {error.strerror}.") from error
     except BaseException:
         reading.spool.close()
         raise

@@ -38,7 +38,7 @@ class Fault:
     def __str__(self) -> str:
         where = f"Linha {self.line}" if self.line else "Arquivo"
         column = f", coluna {self.column}" if self.column else ""
-        value = f", valor “{self.value}”" if self.value else ""
+        value = f", valor “{' '.join(self.value.split())}”" if self.value else ""
         return f"{where}{column}{value}: {self.message}"
 
 

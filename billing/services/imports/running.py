@@ -33,7 +33,8 @@ Progress = Callable[[str, int, int], None]  # step in pt-BR, done, total (0: unk
 
 _LINES_PER_BATCH = 1000
 _RULES_PER_STEP = 1000
-READING, WRITING, BILLING = "Lendo", "Gravando", "Criando faturas"
+READING, WRITING = "Lendo", "Gravando"
+FOLLOWING, BILLING = "Atualizando faturas", "Criando faturas"
 
 
 class _Undo(Exception):
@@ -107,14 +108,15 @@ def _import(context: Context, path: Path, say: Progress) -> None:
     """The transaction: write batch by batch, then decide whether to keep it."""
     try:
         with transaction.atomic():
-            # Two imports of an account would not see each other's new codes.
-            Account.objects.select_for_update().get(pk=context.account.pk)
+            # Two imports of an account would not see each other's new codes. `no_key` lets the
+            # rest of the account work meanwhile: a full lock would stop every new row of it.
+            Account.objects.select_for_update(no_key=True).get(pk=context.account.pk)
             done = 0
             for batch in _batches(context.reading.groups()):
                 _process(batch, context)
                 done += len(batch)
                 say(WRITING, done, len(context.reading.lines_of))
-            _follow(context)
+            _follow(context, say)
             _conclude(context, path)
     except _Undo:
         pass
@@ -153,20 +155,23 @@ def _process(batch: list[Group], context: Context) -> None:
         write([group for group in batch if group.code not in rejected], found, context)
 
 
-def _follow(context: Context) -> None:
+def _follow(context: Context, say: Progress) -> None:
     """What hangs on the changes and must not be left behind by a crash after the commit."""
     if not context.may_write:
         return
     account, report = context.account, context.report
     moved = set(context.rescheduled)
-    for rule_id in sorted(moved | set(context.rewritten)):
+    changed = sorted(moved | set(context.rewritten))
+    for done_before, rule_id in enumerate(changed):
+        say(FOLLOWING, done_before, len(changed))
         try:
             done = reapply_rule(
                 rule_id, account=account, reschedule=rule_id in moved, today=context.today
             )
         except DomainError as error:
-            code = context.lines_of_rules[rule_id]
-            context.reading.faults.append(Fault(code, "codigo_regra", "", error.mensagem))
+            line = context.lines_of_rules[rule_id]
+            context.reading.faults.append(Fault(line, "codigo_regra", "", error.mensagem))
+            _clear(report)
             raise _Undo from error
         report.invoices_created += done.created
         report.parked |= done.parked

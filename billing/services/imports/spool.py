@@ -6,6 +6,7 @@ import json
 import tempfile
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 
 Cells = dict[str, str]
 
@@ -46,4 +47,5 @@ class Spool:
             yield from enumerate(block, start=start)
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk refuses the last bytes too; nobody needs them
+            self._file.close()
