@@ -9,7 +9,7 @@ from accounts.services.jobs import create_job
 from billing.models import PriceIndex
 from billing.selectors import invariants
 from lib import clock
-from lib.errors import GatewayRefused, GatewayUnavailable
+from lib.errors import DomainError, GatewayRefused, GatewayUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def fetch_indexes() -> dict[str, str]:
     for index in PriceIndex.values:
         try:
             results[index] = str(fetch_index(index))
-        except (GatewayUnavailable, GatewayRefused) as error:
+        except (GatewayUnavailable, GatewayRefused, DomainError) as error:
             log.warning("index.fetch_failed", extra={"index": index, "error": str(error)})
             results[index] = str(error)
     return results

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, StreamingHttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
 
 from accounts.admin_base import TenantAdmin
 from accounts.admin_display import Tone, chip
 from billing.admin.links import list_link
 from billing.admin.sections import BILLING
 from billing.models import BillingRun, RunEntry
+from billing.services import run as service
+from lib.tabular import csv_lines
 
 _CHIPS: dict[str, tuple[Tone, str]] = {
     RunEntry.Outcome.CREATED: ("success", "check"),
@@ -66,7 +74,30 @@ class BillingRunAdmin(TenantAdmin):
 
     @admin.display(description="relatório")
     def entries_link(self, run: BillingRun) -> str:
-        return list_link(RunEntry, "Ver linha a linha", run__id__exact=run.pk)
+        return format_html(
+            '{} · <a href="{}">Baixar planilha</a>',
+            list_link(RunEntry, "Ver linha a linha", run__id__exact=run.pk),
+            reverse("admin:billing_run_report", args=[run.pk]),
+        )
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.report_view)
+        return [
+            path("<path:object_id>/relatorio.csv", view, name="billing_run_report"),
+            *super().get_urls(),
+        ]
+
+    def report_view(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
+        """Every entry of the run, for a spreadsheet; streamed, as there may be thousands."""
+        run: Any = self.get_object(request, object_id)
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        response = StreamingHttpResponse(
+            csv_lines(service.CSV_HEADER, service.report_rows(run)),
+            content_type="text/csv; charset=utf-8",
+        )
+        response["Content-Disposition"] = f'attachment; filename="rodada-{run.pk}.csv"'
+        return response
 
 
 @admin.register(RunEntry)

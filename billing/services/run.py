@@ -233,17 +233,17 @@ def report(run: BillingRun) -> dict[str, Any]:
 CSV_HEADER = ("resultado", "regra", "contrato", "fatura", "quantidade", "valor", "explicacao")
 
 
-def report_rows(run: BillingRun) -> Iterator[tuple[Any, ...]]:
+def report_rows(run: BillingRun) -> Iterator[tuple[str, ...]]:
     """Every entry of the report, for the downloadable file."""
     labels = dict(RunEntry.Outcome.choices)
     entries = RunEntry.objects.filter(run=run).order_by("outcome", "id")
     for entry in entries.iterator(chunk_size=5000):
         yield (
             labels[entry.outcome],
-            entry.rule_id or "",
-            entry.contract_id or "",
-            entry.invoice_id or "",
-            entry.count,
+            str(entry.rule_id or ""),
+            str(entry.contract_id or ""),
+            str(entry.invoice_id or ""),
+            str(entry.count),
             f"{entry.amount:.2f}".replace(".", ","),
             entry.detail,
         )

@@ -3,7 +3,7 @@
 from lib.tabular.base import BadFile, Limits, Problem, Row
 from lib.tabular.reading import Table, check_file, open_table
 from lib.tabular.text import find_encoding
-from lib.tabular.writing import csv_safe, write_csv, write_xlsx
+from lib.tabular.writing import csv_lines, csv_safe, write_csv, write_xlsx
 
 __all__ = [
     "BadFile",
@@ -12,6 +12,7 @@ __all__ = [
     "Row",
     "Table",
     "check_file",
+    "csv_lines",
     "csv_safe",
     "find_encoding",
     "open_table",

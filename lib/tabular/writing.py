@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -28,13 +29,31 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, delimiter=";")
-            writer.writerow([csv_safe(cell) for cell in header])
-            writer.writerows([csv_safe(cell) for cell in row] for row in rows)
+            file.writelines(_lines(header, rows))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """The same file piece by piece, for an answer that is streamed."""
+    yield b"\xef\xbb\xbf"
+    for line in _lines(header, rows):
+        yield line.encode()
+
+
+class _Echo:
+    """Gives back what the writer writes, instead of keeping it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    writer = csv.writer(_Echo(), delimiter=";")
+    for row in itertools.chain([header], rows):
+        yield writer.writerow([csv_safe(cell) for cell in row])
 
 
 def write_xlsx(

@@ -35,6 +35,7 @@ from billing.admin.invoices import invoice_chips
 from billing.admin.parties import INVALID_CNPJ
 from billing.documents.cache import PdfFailed
 from billing.models import (
+    BillingRun,
     Contact,
     Contract,
     CustomerAccess,
@@ -46,11 +47,13 @@ from billing.models import (
     OrganizationProfile,
     Party,
     PriceIndexValue,
+    RunEntry,
     ServiceItem,
     Transaction,
 )
 from billing.services.invoices import void_invoice
 from billing.services.receivables import receive
+from lib import clock
 
 STAFF = ("admin", "financeiro", "fiscal", "suporte")
 ADDED = {
@@ -645,3 +648,28 @@ def test_a_pdf_that_fails_is_told_on_the_invoice_s_page(account, monkeypatch):
 
     assert page.redirect_chain == [(url(Invoice, "change", invoice.pk), 302)]
     assert "o modelo tem um erro na linha 3" in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_report_of_a_run_is_downloaded_by_those_who_may_see_it(client):
+    account = AccountFactory()
+    run = BillingRun.objects.create(
+        account=account, until=date(2026, 1, 31), today=date(2026, 1, 31), started_at=clock.now()
+    )
+    RunEntry.objects.create(run=run, rule_id=7, outcome="parked", detail="=sem serviços")
+    address = f"/admin/billing/billingrun/{run.pk}/relatorio.csv"
+    answers = {}
+    for role in ("financeiro", "suporte"):
+        client.force_login(MembershipFactory(account=account, role=role).user)
+        answers[role] = client.get(address)
+    stranger = MembershipFactory(account=AccountFactory(slug="outra"), role="admin")
+    client.force_login(stranger.user)
+    answers["outra conta"] = client.get(address)
+
+    assert {who: answer.status_code for who, answer in answers.items()} == {
+        "financeiro": 200,
+        "suporte": 403,
+        "outra conta": 404,
+    }
+    lines = b"".join(answers["financeiro"].streaming_content).decode("utf-8-sig").splitlines()
+    assert lines[1] == "Impedida;7;;;0;0,00;'=sem serviços"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -16,6 +16,7 @@ from lib import clock
 from lib.br import parse_date
 from lib.money import brl
 from lib.progress import Bar
+from lib.tabular import write_csv
 
 
 class Command(BaseCommand):
@@ -85,11 +86,7 @@ def _date(text: str | None) -> date | None:
 
 def _write_report(run: BillingRun, path: str) -> None:
     try:
-        # BOM and semicolons: what spreadsheets in Brazil open without asking.
-        with open(path, "w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, delimiter=";")
-            writer.writerow(service.CSV_HEADER)
-            writer.writerows(service.report_rows(run))
+        write_csv(Path(path), service.CSV_HEADER, service.report_rows(run))
     except OSError as error:
         raise CommandError(
             f"A rodada {run.pk} terminou, mas o relatório não pôde ser gravado em {path}: "
