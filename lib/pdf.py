@@ -39,8 +39,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Named, not imported: this package knows no invoice. The function fills a template in.
+# Named, not imported: this package knows no invoice. The first fills a template in, the second
+# gives the jobs that the renderer does once for practice.
 TEMPLATE_ENGINE = "billing.documents.templates:render_html"
+TEMPLATE_SAMPLES = "billing.documents.templates:samples"
 # Raised by hand when the same source would give other bytes: base styles, fonts, PDF variant.
 LAYOUT_VERSION = 1
 ENGINE_VERSION = f"weasyprint-{version('weasyprint')}/jinja-{version('jinja2')}/{LAYOUT_VERSION}"
@@ -182,6 +184,7 @@ def _command(descriptor: int, folder: str) -> list[str]:
         str(os.getpid()),
         folder,
         TEMPLATE_ENGINE,
+        TEMPLATE_SAMPLES,
     ]
 
 

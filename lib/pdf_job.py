@@ -102,7 +102,7 @@ def memory_cause(limits: Limits, *, layout: bool) -> str:
     return f"{what} precisa de mais de {size // pdf_wire.MIB} MB de memória."
 
 
-def _fill(engine: Engine | None, job: RenderJob) -> str:
+def fill(engine: Engine | None, job: RenderJob) -> str:
     """The HTML of a job: its template executed, or the finished HTML it brought."""
     if job.context is None or engine is None:
         return with_css(job.html_template, job.css)
@@ -149,7 +149,7 @@ def render(
     try:
         stage[0] = TEMPLATE
         with bounds(cpu_seconds=limits.template_cpu_seconds, memory=limits.template_memory):
-            html = _fill(engine, job)
+            html = fill(engine, job)
             size = _check_size(html, limits.html_size)
         stage[0] = LAYOUT
         with bounds(cpu_seconds=limits.layout_cpu_seconds, memory=limits.layout_memory):

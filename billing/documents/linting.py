@@ -154,7 +154,7 @@ class _Linter:
 
     def _member(self, node: nodes.Getattr | nodes.Getitem, scope: Scope) -> None:
         self._children(node, scope)
-        owner, member = self._shape(node.node, scope), _member_name(node)
+        owner, member = self._shape(node.node, scope), member_name(node)
         # An empty shape is text or a number: what is asked of it is a method.
         if member is None or not owner or member in owner or member in _DICT_METHODS:
             return
@@ -193,7 +193,7 @@ class _Linter:
         return None
 
     def _shape_of_member(self, node: nodes.Getattr | nodes.Getitem, scope: Scope) -> Shape | None:
-        shape, member = self._shape(node.node, scope), _member_name(node)
+        shape, member = self._shape(node.node, scope), member_name(node)
         if shape is None:
             return None
         if member is not None:
@@ -209,7 +209,7 @@ def _bound(target: nodes.Node, shape: Shape | None) -> Scope:
     return {name.name: None for name in target.find_all(nodes.Name)}
 
 
-def _member_name(node: nodes.Getattr | nodes.Getitem) -> str | None:
+def member_name(node: nodes.Getattr | nodes.Getitem) -> str | None:
     """The name in `x.name` and `x["name"]`."""
     if isinstance(node, nodes.Getattr):
         return node.attr
@@ -223,6 +223,6 @@ def _path(node: nodes.Node) -> str:
     if isinstance(node, nodes.Name):
         return f"{node.name}."
     if isinstance(node, nodes.Getattr | nodes.Getitem):
-        member = _member_name(node)
+        member = member_name(node)
         return f"{_path(node.node)}{member}." if member else f"{_path(node.node)[:-1]}{ITEM}."
     return ""

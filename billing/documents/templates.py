@@ -24,7 +24,7 @@ from markupsafe import Markup
 from billing.documents import faults
 from billing.documents.colors import css_variables
 from billing.documents.filters import FILTERS
-from billing.documents.linting import TemplateWarning, css_warnings, unknown_variables
+from billing.documents.linting import TemplateWarning, css_warnings, member_name, unknown_variables
 from billing.documents.numbers import for_template
 from billing.documents.variables import sample_context
 from lib.pdf_job import html_cause, with_css
@@ -44,6 +44,13 @@ _FORBIDDEN: dict[type[nodes.Node], str] = {
     nodes.Extends: "extends",
     nodes.EvalContextModifier: "autoescape",
 }
+_SUSPECTS: tuple[type[nodes.Node], ...] = (
+    *_FORBIDDEN,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.Filter,
+    nodes.Test,
+)
 _BANNER_STYLE = (
     "position:fixed;top:0;left:0;right:0;margin:0;padding:2pt;text-align:center;"
     "font:600 8pt Inter,sans-serif;color:#6b4700;background:#fff3d1"
@@ -175,9 +182,9 @@ def _objection(node: nodes.Node) -> tuple[str, str] | None:
     if isinstance(node, tuple(_FORBIDDEN)):
         word = _FORBIDDEN.get(type(node), "autoescape")
         return word.split()[0], f"{word} não é permitido em modelos."
-    name = _member(node)
-    if name.startswith("_"):
-        return name, faults.forbidden(name)
+    if isinstance(node, nodes.Getattr | nodes.Getitem):
+        name = member_name(node) or ""
+        return (name, faults.forbidden(name)) if name.startswith("_") else None
     if isinstance(node, nodes.Filter) and node.name not in env.filters:
         return node.name, faults.no_filter(node.name, env.filters)
     if isinstance(node, nodes.Test) and node.name not in env.tests:
@@ -191,6 +198,18 @@ def _syntax_fault(error: TemplateSyntaxError, html: str) -> TemplateFault:
 
 
 # --- printing --------------------------------------------------------------------------------
+
+
+def samples() -> Iterator[RenderJob]:
+    """A short invoice for each shipped template, which needs no compiling from then on.
+
+    For the renderer to practise on: what every child would prepare again, compiled code and the
+    style and glyph caches of WeasyPrint, is there when it is forked.
+    """
+    for path in sorted(SHIPPED.glob("*.html"), reverse=True):  # the default one, simples, first
+        html, css = path.read_text("utf-8"), path.with_suffix(".css").read_text("utf-8")
+        _kept[html] = _compiled(html)
+        yield RenderJob(html, css, sample_context(n_lines=2, n_receivables=2))
 
 
 def render_html(

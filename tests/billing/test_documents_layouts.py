@@ -122,6 +122,96 @@ def test_every_parcel_is_listed_with_its_line(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_without_a_boleto_there_is_no_column_for_its_line(name):
+    context = sample_context(n_lines=2, n_receivables=3)
+    for part in context["receivables"]:
+        part.update(linha_digitavel="", barcode_svg="")
+
+    text = " ".join(printed(name, context))
+
+    assert "Nº Vencimento Valor 1/3 15/02/2025 R$ 751,55 2/3 17/03/2025 R$ 751,55 3/3" in text
+    assert "Linha digitável" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_boleto_among_the_parcels_keeps_the_column(name):
+    context = sample_context(n_lines=2, n_receivables=3)
+    for part in context["receivables"][:2]:
+        part.update(linha_digitavel="", barcode_svg="")
+
+    text = " ".join(printed(name, context))
+
+    assert "Nº Vencimento Valor Linha digitável 1/3 15/02/2025 R$ 751,55 " in text
+    assert text.count("00190.50095 40144.816069") == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("code", "labels"),
+    [
+        ("to_emit", ["Total a pagar"]),
+        ("open", ["Total a pagar"]),
+        ("partially_paid", []),
+        ("paid", ["Total pago"]),
+        ("partially_refunded", []),
+        ("refunded", []),
+        ("cancelled", []),
+        ("void", []),
+    ],
+)
+def test_the_label_of_the_total_says_whether_it_is_still_to_be_paid(name, code, labels):
+    context = sample_context(n_lines=1)
+    context["status"] = {"code": code, "label": ""}
+
+    (text,) = printed(name, context)
+
+    assert re.findall("Total a pagar|Total pago", text) == labels
+    assert re.search(r"(Total|Total pago|Total a pagar) R\$ 1\.979,78", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("code", ["paid", "partially_refunded", "refunded", "cancelled", "void"])
+def test_an_invoice_that_is_not_to_be_paid_does_not_tell_how(name, code):
+    context = sample_context(n_lines=2, n_receivables=3)
+    context["status"] = {"code": code, "label": ""}
+
+    text = " ".join(printed(name, context))
+
+    assert "3/3 16/04/2025" in text
+    for absent in ("Como pagar", "Linha digitável", "00190.50095", "https://pague"):
+        assert absent not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("code", ["to_emit", "open", "partially_paid"])
+def test_an_invoice_that_is_to_be_paid_tells_how(name, code):
+    context = sample_context(n_lines=1)
+    context["status"] = {"code": code, "label": ""}
+
+    (text,) = printed(name, context)
+
+    assert "Como pagar" in text
+    assert "https://pague.horizonte.com.br/p/f/" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "alone"),
+    [
+        ("simples", "Mensalidade & taxas · Emitida em 10/01/2025", "INV-2025-001234 Emitida em"),
+        ("detalhada", "Título Mensalidade & taxas Emissão 10/01/2025", "CEP 13010-000 Emissão"),
+    ],
+)
+def test_the_title_of_the_invoice_is_printed_when_there_is_one(name, shown, alone):
+    context = sample_context(n_lines=1)
+
+    (titled,) = printed(name, {**context, "title": "Mensalidade & taxas"})
+    (untitled,) = printed(name, {**context, "title": ""})
+
+    assert shown in titled
+    assert alone in untitled
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_without_tax_discounts_and_charges_those_parts_are_absent(name):
     context = sample_context(n_lines=2, n_receivables=0)
     context.update(total_tax=Decimal("0.00"), payment_url="", notes="", due_date="")

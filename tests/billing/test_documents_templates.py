@@ -4,7 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from billing.documents.templates import TemplateFault, compile_template, render_html
+from billing.documents.templates import (
+    SHIPPED,
+    TemplateFault,
+    compile_template,
+    render_html,
+    samples,
+)
 from billing.documents.variables import CATALOGUE, KNOWN, sample_context
 from lib.pdf_wire import Kind, Refused
 
@@ -454,3 +460,47 @@ def test_the_amounts_of_the_sample_add_up():
     assert (context["total_amount"], context["total_tax"]) == (total, tax)
     assert parts == total + tax
     assert len(context["transactions"]) == len(context["lines"]) == 200
+
+
+# --- what the renderer practises on ----------------------------------------------------------
+
+
+def test_the_shipped_templates_are_compiled_once_for_all_documents():
+    jobs = list(samples())
+
+    assert [job.html_template for job in jobs] == [
+        (SHIPPED / "simples.html").read_text(),
+        (SHIPPED / "detalhada.html").read_text(),
+    ]
+    assert [job.css for job in jobs] == [
+        (SHIPPED / "simples.css").read_text(),
+        (SHIPPED / "detalhada.css").read_text(),
+    ]
+    for job in jobs:
+        assert compile_template(job.html_template, "").code is (
+            compile_template(job.html_template, job.css).code
+        )
+
+
+def test_a_template_of_a_customer_is_not_kept():
+    assert compile_template("<p>a</p>", "").code is not compile_template("<p>a</p>", "").code
+
+
+def test_a_kept_template_is_still_refused_with_too_large_a_style_sheet():
+    (job, _) = samples()
+
+    assert fault(job.html_template, "b" * 1024 * 1024).message == "O modelo passa de 1 MB."
+
+
+@pytest.mark.parametrize(
+    ("html", "column", "start"),
+    [
+        ("{{ x|naoha }}{{ x._y }}", 6, "O filtro naoha não existe."),
+        ("{{ x._y }}{{ x|naoha }}", 6, "O acesso a _y"),
+    ],
+)
+def test_the_first_of_two_faults_on_a_line_is_told(html, column, start):
+    error = fault(html)
+
+    assert (error.line, error.column) == (1, column)
+    assert error.message.startswith(start)

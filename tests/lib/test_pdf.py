@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
+from billing.documents.templates import samples
+from billing.documents.variables import sample_context
 from lib import pdf, pdf_job, pdf_wire
 from lib.pdf import Kind, Limits, RenderFailed, RenderJob
 
@@ -141,6 +143,31 @@ def test_the_same_job_gives_the_same_bytes_in_another_renderer(monkeypatch):
     second = pdf.render(job).pdf
 
     assert first[0] == first[1] == second
+
+
+def test_practice_changes_no_byte_of_a_document(monkeypatch):
+    (sample, _) = samples()
+    job = replace(sample, context=sample_context(n_lines=3), watermark="ANULADA")
+    pdf.render(job)
+    practised = pdf.render(job).pdf
+    monkeypatch.setattr(pdf, "TEMPLATE_SAMPLES", "builtins:list")
+    pdf.stop()
+
+    unpractised = pdf.render(job).pdf
+
+    pdf.stop()
+    assert unpractised == practised
+
+
+def test_a_renderer_whose_practice_fails_prints_all_the_same(monkeypatch, capfd):
+    monkeypatch.setattr(pdf, "TEMPLATE_SAMPLES", "lib.pdf_wire:loads")  # loads() is a TypeError
+    pdf.stop()
+
+    texts = [text_of(pdf.render(RenderJob(f"<p>{n}</p>"))) for n in range(3)]
+
+    pdf.stop()
+    assert texts == ["0", "1", "2"]
+    assert "pdf.practice_failed" in capfd.readouterr().err
 
 
 # --- what may be fetched (SAFE-4) ------------------------------------------------------------
@@ -278,7 +305,7 @@ def test_a_loop_without_end_is_stopped_and_its_line_told():
     html = "<p>\n{% for a in range(99999) %}{% for b in range(99999) %}\n{% set c = b * a %}"
     html += "{% endfor %}{% endfor %}"
 
-    error = refusal(html, template_cpu_seconds=0.3)
+    error = refusal(html, template_cpu_seconds=0.3, html_size=64 * MIB)
 
     assert error.kind == Kind.TEMPLATE_TIMEOUT
     assert error.cause == "O modelo passou de 0,3 segundo de processamento."
