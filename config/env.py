@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,25 @@ def flag(name: str, *, default: bool = False) -> bool:
     if text:
         raise ImproperlyConfigured(f"{name} must be true or false.")
     return default
+
+
+def number(name: str, *, default: int, least: int = 1) -> int:
+    """A whole number of at least `least`; anything else stops the start."""
+    text = env.str(name, default="").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number, {least} or more.")
+    return int(text)
+
+
+def calendar_day(name: str) -> None:
+    """A date as aaaa-mm-dd, or nothing; anything else stops the start."""
+    text = env.str(name, default="")
+    try:
+        date.fromisoformat(text or "2000-01-01")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a date as aaaa-mm-dd.") from error
 
 
 def one_of(name: str, *choices: str) -> str:

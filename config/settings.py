@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.env import data_dir, database, env, flag, one_of, secret_key
+from config.env import calendar_day, data_dir, database, env, flag, number, one_of, secret_key
 from lib.log import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -115,6 +115,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+calendar_day("UX_TODAY")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -128,7 +130,7 @@ REST_FRAMEWORK = {
 Q_CLUSTER = {
     "name": "faturamento",
     "orm": "default",
-    "workers": env.int("WORKERS", default=2),
+    "workers": number("WORKERS", default=2),
     "queue_limit": 2,
     "bulk": 1,
     "timeout": 120,
@@ -147,10 +149,10 @@ SGS_URL = env.str("SGS_URL", default="https://api.bcb.gov.br/dados/serie/bcdata.
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 # PDF cache limits (PDF-5).
-PDF_CACHE_DAYS = env.int("PDF_CACHE_DAYS", default=90)
-PDF_CACHE_IDLE_DAYS = env.int("PDF_CACHE_IDLE_DAYS", default=30)
-PDF_CACHE_MAX_BYTES = env.int("PDF_CACHE_MAX_BYTES", default=2_000_000_000)
+PDF_CACHE_DAYS = number("PDF_CACHE_DAYS", default=90)
+PDF_CACHE_IDLE_DAYS = number("PDF_CACHE_IDLE_DAYS", default=30)
+PDF_CACHE_MAX_BYTES = number("PDF_CACHE_MAX_BYTES", default=2_000_000_000)
 
-IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=50_000_000)
+IMPORT_MAX_BYTES = number("IMPORT_MAX_BYTES", default=50_000_000)
 
-LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"))
+LOGGING = logging_config(level=one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL"))

@@ -28,6 +28,21 @@ def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMappin
     return event
 
 
+# A database error repeats the row it refused; CPF, CNPJ and e-mail may stand in any message.
+_ROWS = re.compile(r"^(?:DETAIL|CONTEXT):.*$", re.MULTILINE)
+_PERSONAL = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.]+|\b\d{3}\.?\d{3}\.?\d{3}-?\d{2}\b|"
+    r"\b[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?\d{2}\b"
+)
+
+
+def mask_exception(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drop the data of people from a traceback; where it happened stays."""
+    if "exception" in event:
+        event["exception"] = _PERSONAL.sub(REDACTED, _ROWS.sub(REDACTED, str(event["exception"])))
+    return event
+
+
 def logging_config(*, level: str) -> dict[str, Any]:
     """The LOGGING dictionary: one JSON object per line on standard error."""
     shared: list[Any] = [
@@ -49,6 +64,7 @@ def logging_config(*, level: str) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
                     redact,
+                    mask_exception,
                     structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
                 ],
             }

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 from django.db import models
 
 from lib.errors import NotFound
+from lib.validators import between
 
 M = TypeVar("M", bound=models.Model)
 
@@ -26,10 +27,18 @@ class Account(models.Model):
     currency = models.CharField("moeda", max_length=3, default="BRL")
     is_active = models.BooleanField("ativa", default=True)
     is_sandbox = models.BooleanField("homologação", default=False)
-    monthly_block_months = models.PositiveSmallIntegerField("bloco mensal (meses)", default=24)
-    monthly_ahead_months = models.PositiveSmallIntegerField("antecedência mensal", default=6)
-    weekly_block_months = models.PositiveSmallIntegerField("bloco semanal (meses)", default=6)
-    weekly_ahead_months = models.PositiveSmallIntegerField("antecedência semanal", default=1)
+    monthly_block_months = models.PositiveSmallIntegerField(
+        "bloco mensal (meses)", default=24, validators=[between(1, 60)]
+    )
+    monthly_ahead_months = models.PositiveSmallIntegerField(
+        "antecedência mensal", default=6, validators=[between(0, 36)]
+    )
+    weekly_block_months = models.PositiveSmallIntegerField(
+        "bloco semanal (meses)", default=6, validators=[between(1, 12)]
+    )
+    weekly_ahead_months = models.PositiveSmallIntegerField(
+        "antecedência semanal", default=1, validators=[between(0, 12)]
+    )
     created_at = models.DateTimeField("criada em", auto_now_add=True)
 
     class Meta:
@@ -38,7 +47,9 @@ class Account(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(monthly_block_months__range=(1, 60))
-                & models.Q(weekly_block_months__range=(1, 12)),
+                & models.Q(weekly_block_months__range=(1, 12))
+                & models.Q(monthly_ahead_months__range=(0, 36))
+                & models.Q(weekly_ahead_months__range=(0, 12)),
                 name="account_horizon_block",
             )
         ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.shortcuts import redirect
 
 from accounts.admin_base import TenantAdmin
 from accounts.admin_display import chip
@@ -19,6 +20,7 @@ from billing.services.transactions import (
     delete_transaction,
     edit_transaction,
 )
+from lib.errors import DomainError
 
 
 @admin.register(Transaction)
@@ -65,6 +67,15 @@ class TransactionAdmin(TenantAdmin):
         if row.invoice is None:
             return chip("info", "clock", "Não faturada")
         return chip("success", "check", f"Fatura {row.invoice.label}")
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except DomainError as error:
+            # What only the service knows; the form's own checks have passed by then.
+            faults = "; ".join(fault.mensagem for fault in error.erros)
+            messages.error(request, faults or error.mensagem)
+            return redirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not self.allowed(request, obj, write=True):

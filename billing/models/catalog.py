@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from accounts.models import TenantModel
 from billing.models.party import Party
+from lib.validators import between
 
 
 class ServiceItem(TenantModel):
@@ -16,7 +17,9 @@ class ServiceItem(TenantModel):
     description = models.TextField("descrição", blank=True)
     value = models.DecimalField("valor", max_digits=15, decimal_places=4, default=0)
     unit = models.CharField("unidade", max_length=20, default="item")
-    tax_percentage = models.DecimalField("imposto (%)", max_digits=9, decimal_places=6, default=0)
+    tax_percentage = models.DecimalField(
+        "imposto (%)", max_digits=9, decimal_places=6, default=0, validators=[between(0, 100)]
+    )
     created_at = models.DateTimeField("criado em", auto_now_add=True)
 
     class Meta:

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import TenantModel, User
+from lib.validators import between
 
 
 class Party(TenantModel):
@@ -90,7 +91,9 @@ class OrganizationProfile(models.Model):
     party = models.OneToOneField(
         Party, models.CASCADE, primary_key=True, related_name="profile", verbose_name="organização"
     )
-    min_payment_days = models.PositiveSmallIntegerField("prazo mínimo de pagamento", default=5)
+    min_payment_days = models.PositiveSmallIntegerField(
+        "prazo mínimo de pagamento", default=5, validators=[between(0, 365)]
+    )
     minimum_receivable = models.DecimalField(
         "valor mínimo da parcela", max_digits=15, decimal_places=2, default=0
     )

@@ -65,6 +65,15 @@ CHECKS = [
         "AND l.invoice_id = t.invoice_id AND NOT l.is_released))",
     ),
     Check(
+        "INV-1",
+        "linha {0} da fatura {1} cobra a transação {2}, que não aponta para ela",
+        "SELECT l.id, l.invoice_id, l.transaction_id FROM billing_invoiceline l "
+        "JOIN billing_invoice i ON i.id = l.invoice_id "
+        "JOIN billing_transaction t ON t.id = l.transaction_id "
+        "WHERE i.account_id = %s AND NOT l.is_released AND NOT i.void "
+        "AND (t.invoice_id IS NULL OR t.invoice_id <> i.id OR t.account_id <> i.account_id)",
+    ),
+    Check(
         "INV-2",
         "fatura {0}: total {1} + imposto {2} não batem com as linhas ou com o bruto {3}",
         "SELECT i.id, i.total_amount, i.total_tax, i.gross_value FROM billing_invoice i "
@@ -93,6 +102,16 @@ CHECKS = [
         "SELECT rule_id, occurrence_date FROM billing_invoice WHERE account_id = %s "
         "AND rule_id IS NOT NULL AND occurrence_date IS NOT NULL "
         "GROUP BY rule_id, occurrence_date HAVING COUNT(*) > 1",
+    ),
+    Check(
+        "PRO-1",
+        "regra {0}: a fatura final {1} cobra dias que a fatura {2} já cobra",
+        "SELECT DISTINCT f.rule_id, f.id, b.id FROM billing_invoice f "
+        "JOIN billing_invoiceline l ON l.invoice_id = f.id "
+        "JOIN billing_invoice b ON b.rule_id = f.rule_id AND NOT b.is_final "
+        "AND b.start_date <= l.period_end AND l.period_start <= b.end_date "
+        "WHERE f.account_id = %s AND f.is_final "
+        "AND f.state <> 'cancelled' AND b.state <> 'cancelled'",
     ),
     Check(
         "INV-8",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import DatabaseError, OperationalError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Account
@@ -40,6 +41,8 @@ from lib import clock
 from lib.bulk import insert_rows, reserve_ids
 from lib.calendars import BR_BANK
 
+log = logging.getLogger(__name__)
+
 _ZERO = Decimal("0.00")
 _ONE_DAY = timedelta(days=1)
 
@@ -53,7 +56,9 @@ def cancel_contract(
     Invoices issued up to the date stay; later ones not yet emitted are cancelled. What is still due
     for the period in course is billed by the next run (create_finals).
     """
-    contract: Contract = Contract.objects.select_for_update().get_of(account, pk=contract_id)
+    contract: Contract = Contract.objects.select_for_update(no_key=True).get_of(
+        account, pk=contract_id
+    )
     if contract.status == Contract.Status.CANCELLED:
         return contract
     on = on or clock.today(account.time_zone)
@@ -74,13 +79,10 @@ def cancel_contract(
 
 def _complete_until(contract: Contract, on: date) -> None:
     """A cancellation far ahead: what falls before it is created now, while the rules are alive."""
-    rules = list(contract.rules.select_for_update().order_by("id"))
-    late = [r for r in rules if r.next_occurrence is not None and r.next_occurrence <= on]
-    for rule in late:
-        rule.end_date = min(rule.end_date or on, on)
-        rule.save(update_fields=["end_date"])
+    rules = list(contract.rules.select_for_update(no_key=True).order_by("id"))
+    late = [r.pk for r in rules if r.next_occurrence is not None and r.next_occurrence <= on]
     if late:
-        materialise(contract.account, rule_ids=[rule.pk for rule in late])
+        materialise(contract.account, rule_ids=late, limit=on)
 
 
 def _end_rules(contract: Contract) -> None:
@@ -148,10 +150,26 @@ def create_finals(
     done = Finals()
     pending = unfinished(account, until=until).order_by("id")
     for contract_id in list(pending.values_list("id", flat=True)):
-        _finish_contract(account, contract_id, run=run, done=done)
+        _isolated(account, contract_id, run=run, done=done)
         done.contracts += 1
         progress(done)
     return done
+
+
+def _isolated(account: Account, contract_id: int, *, run: BillingRun | None, done: Finals) -> None:
+    """One contract at a time: what cannot be billed is told, and the others go on (REC-6)."""
+    try:
+        _finish_contract(account, contract_id, run=run, done=done)
+    except (DatabaseError, ValueError, ArithmeticError) as error:
+        if isinstance(error, OperationalError):
+            raise
+        extra = {"contract_id": contract_id, "error": type(error).__name__}
+        log.warning("contract.final_refused", extra=extra)
+        if run is not None:
+            outcome = RunEntry.Outcome.PARKED.value
+            why = "a fatura final não pôde ser calculada; confira serviços, período e vencimento"
+            row = (run.pk, None, contract_id, None, outcome, 0, _ZERO, why)
+            insert_rows(RunEntry, ENTRY_COLUMNS, [row])
 
 
 def unfinished(account: Account, *, until: date) -> QuerySet[Contract]:
@@ -165,14 +183,16 @@ def unfinished(account: Account, *, until: date) -> QuerySet[Contract]:
 def _finish_contract(
     account: Account, contract_id: int, *, run: BillingRun | None, done: Finals
 ) -> None:
-    contract: Contract = Contract.objects.select_for_update().get_of(account, pk=contract_id)
+    contract: Contract = Contract.objects.select_for_update(no_key=True).get_of(
+        account, pk=contract_id
+    )
     if contract.final_billed_at is not None or contract.cancel_date is None:
         return
     fine = minimum_term_fine(contract)
     for terms in load_terms(InvoiceRule.objects.filter(contract=contract).order_by("id")):
         lines = final_lines(contract, terms) + fine
         fine = []
-        if lines:
+        if any(line.value for line in lines):
             _write_final(account, contract, terms, lines, run=run)
             done.invoices += 1
         done.credits += _give_credit(account, contract, terms)
@@ -201,8 +221,10 @@ def final_lines(contract: Contract, terms: RuleTerms) -> list[FinalLine]:
     used = _used_part(contract, terms, values)
     if used is None:
         return []
+    if _is_billed(terms, contract.cancel_date):
+        return []
     note = f"{used.start:%d/%m/%Y} a {contract.cancel_date:%d/%m/%Y} ({used.days} dias)"
-    return [
+    lines = [
         FinalLine(
             s.service_item_id,
             s.title,
@@ -214,6 +236,28 @@ def final_lines(contract: Contract, terms: RuleTerms) -> list[FinalLine]:
         for s, amount in zip(terms.services, used.amounts, strict=True)
         if amount
     ]
+    return _never_negative(lines)
+
+
+def _is_billed(terms: RuleTerms, day: date) -> bool:
+    """The period that holds `day` was emitted: what is too much of it comes back as a credit."""
+    return Invoice.objects.filter(
+        rule_id=terms.id,
+        state__in=(Invoice.State.TO_RECEIVE, Invoice.State.RECEIVED),
+        is_final=False,
+        start_date__lte=day,
+        end_date__gte=day,
+    ).exists()
+
+
+def _never_negative(lines: list[FinalLine]) -> list[FinalLine]:
+    """Rounding each line may leave a free period a cent below zero: the discount gives it back."""
+    total = sum((line.value for line in lines), _ZERO)
+    if total >= 0:
+        return lines
+    largest = min(range(len(lines)), key=lambda at: lines[at].value)
+    lines[largest] = replace(lines[largest], value=lines[largest].value - total)
+    return lines
 
 
 def _used_part(

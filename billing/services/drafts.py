@@ -15,10 +15,12 @@ from billing.models import (
     Contract,
     Invoice,
     InvoiceLine,
+    InvoiceRule,
     OrganizationProfile,
     Party,
     Receivable,
     ServiceItem,
+    Transaction,
 )
 from lib.br import fold
 from lib.bulk import insert_rows
@@ -132,9 +134,17 @@ def _parties(draft: InvoiceDraft, account: Account) -> tuple[Party, Party]:
 
 
 def _check_references(draft: InvoiceDraft, account: Account) -> None:
-    """Contract and services are the account's own (INV-11)."""
+    """Everything the draft points to is the account's own (INV-11)."""
     if draft.contract_id is not None:
         Contract.objects.get_of(account, pk=draft.contract_id)
+    if draft.rule_id is not None:
+        InvoiceRule.objects.get_of(account, pk=draft.rule_id)
+    if draft.replaces_id is not None:
+        Invoice.objects.get_of(account, pk=draft.replaces_id)
+    billed = {line.transaction_id for line in draft.lines if line.transaction_id is not None}
+    own = Transaction.objects.of(account).filter(pk__in=billed, customer_id=draft.customer_id)
+    if billed and own.count() != len(billed):
+        raise NotFound()
     items = {line.service_item_id for line in draft.lines if line.service_item_id is not None}
     if items and ServiceItem.objects.of(account).filter(pk__in=items).count() != len(items):
         raise NotFound()

@@ -175,7 +175,7 @@ def _isolating(account: Account, ids: Sequence[int], **options: Any) -> Emitted:
     """One batch; when the database refuses it, halve it until the invoice at fault stands alone."""
     try:
         return _batch(account, ids, **options)
-    except (IntegrityError, DataError) as error:
+    except (IntegrityError, DataError, ArithmeticError) as error:
         if len(ids) == 1:
             log.warning(
                 "invoice.refused", extra={"invoice_id": ids[0], "error": type(error).__name__}

@@ -149,6 +149,7 @@ def void_invoice(invoice_id: int, *, account: Account, actor: Actor, reason: str
     _check_voidable(invoice, receivables)
     with refusing(CannotVoid):
         invoice.annul(at=clock.now(), reason=reason.strip())
+    _take_back_credit(invoice)
     released = _release_transactions(invoice)
     invoice.pdfs.all().delete()
     _close(invoice, receivables)
@@ -162,6 +163,16 @@ def void_invoice(invoice_id: int, *, account: Account, actor: Actor, reason: str
         after=after,
     )
     return invoice
+
+
+def _take_back_credit(invoice: Invoice) -> None:
+    """What a cancellation credited of this invoice (PRO-3) is owed no more once it is void."""
+    credits = Transaction.objects.filter(
+        customer_id=invoice.customer_id, source=f"cancelamento:{invoice.pk}"
+    )
+    if credits.filter(invoice__isnull=False).exists():
+        raise CannotVoid("O crédito dado por esta fatura já foi usado em outra.")
+    credits.delete()
 
 
 @transaction.atomic

@@ -122,19 +122,22 @@ class Context:
     reference: date | None  # None: the rules were just made, fill their first block
     today: date
     run: BillingRun | None = None
+    limit: date | None = None
 
     @property
     def is_nightly(self) -> bool:
         return self.reference is not None
 
 
-def materialise(account: Account, *, rule_ids: Sequence[int]) -> Materialised:
-    """Create what just-made or re-scheduled rules are worth up to their first horizon.
+def materialise(
+    account: Account, *, rule_ids: Sequence[int], limit: date | None = None
+) -> Materialised:
+    """Create what just-made or re-scheduled rules are worth up to their first horizon, or `limit`.
 
     Every occurrence is created, the past ones too, with its own date. Waits for other runs working
     on the same rules; a rule that cannot be billed is parked and told in the result.
     """
-    context = Context(account, None, clock.today(account.time_zone))
+    context = Context(account, None, clock.today(account.time_zone), limit=limit)
     done = Materialised()
     for start in range(0, len(rule_ids), RULES_PER_BATCH):
         done.add(_drain(sorted(rule_ids[start : start + RULES_PER_BATCH]), context))
@@ -195,7 +198,7 @@ def _isolating(ids: Sequence[int], context: Context) -> tuple[Materialised, int]
     """One batch; when the database refuses it, halve it until the rule at fault stands alone."""
     try:
         return _batch(ids, context)
-    except (IntegrityError, DataError) as error:
+    except (IntegrityError, DataError, ArithmeticError) as error:
         if len(ids) == 1:
             log.warning("rule.parked", extra={"rule_id": ids[0], "error": type(error).__name__})
             return _park_refused(ids[0], context), 1
@@ -210,7 +213,7 @@ def _batch(ids: Sequence[int], context: Context) -> tuple[Materialised, int]:
     on (rule, occurrence_date) stands behind. Queries: constant, whatever the size (REC-5).
     """
     rules = billable_rules(context.account).filter(id__among=ids).order_by("id")
-    locked = rules.select_for_update(of=("self",), skip_locked=context.is_nightly)
+    locked = rules.select_for_update(of=("self",), skip_locked=context.is_nightly, no_key=True)
     plans, parked, seen = _plan_batch(load_terms(locked), ids, context)
     plans = without_existing(plans)
     amount = _write(plans, context)
@@ -241,7 +244,7 @@ def _plan_batch(
 def plan_rule(rule: RuleTerms, context: Context) -> Planned:
     """Everything the rule still has to create. Raises BadRule."""
     check(rule)
-    until = horizon_of(rule, account=context.account, today=context.reference)
+    until = context.limit or horizon_of(rule, account=context.account, today=context.reference)
     dates = pending_dates(rule, until=until)
     if context.is_nightly:
         check_missed(dates, today=context.today)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts.models import Account
@@ -34,6 +35,8 @@ from billing.services.materialise import ENTRY_COLUMNS
 from lib import clock
 from lib.bulk import insert_rows, update_rows
 from lib.money import half_up
+
+log = logging.getLogger(__name__)
 
 CLAUSES_PER_BATCH = 500
 _ZERO = Decimal("0.00")
@@ -78,11 +81,13 @@ def due_clauses(account: Account, *, until: date) -> QuerySet[ScheduledUpdate]:
     """Clauses whose execution date has come, of rules already materialised up to that date.
 
     A parked or paused rule that lags behind waits: executing first would give its missed
-    occurrences, older than the readjustment, the new price.
+    occurrences, older than the readjustment, the new price. A cancelled contract is readjusted up
+    to its last day, for what is still to be emitted of it.
     """
     return ScheduledUpdate.objects.filter(
         Q(rule__next_occurrence=None) | Q(rule__next_occurrence__gt=F("execution_date")),
-        ~Q(rule__contract__status=Contract.Status.CANCELLED),
+        ~Q(rule__contract__status=Contract.Status.CANCELLED)
+        | Q(execution_date__lte=F("rule__contract__cancel_date")),
         rule__account=account,
         execution_date__lte=until,
     )
@@ -103,7 +108,7 @@ def execute_due(
     done = Readjusted()
     waiting: set[int] = set()
     while ids := _next_clauses(account, until=until, waiting=waiting):
-        waiting |= _batch(account, ids, until=until, run=run, done=done)
+        waiting |= _isolating(account, ids, until=until, run=run, done=done)
         progress(done)
     done.waiting = len(waiting)
     return done
@@ -123,6 +128,43 @@ def _next_clauses(account: Account, *, until: date, waiting: set[int]) -> list[i
         if len(oldest) == CLAUSES_PER_BATCH:
             break
     return list(oldest.values())
+
+
+def _isolating(
+    account: Account,
+    ids: Sequence[int],
+    *,
+    until: date,
+    run: BillingRun | None,
+    done: Readjusted,
+) -> set[int]:
+    """One batch; when it cannot be done, halve it until the clause at fault stands alone."""
+    try:
+        return _batch(account, ids, until=until, run=run, done=done)
+    except (DatabaseError, ValueError, ArithmeticError) as error:
+        if isinstance(error, OperationalError):
+            raise
+        if len(ids) == 1:
+            _park(ids[0], error, run)
+            return set(ids)
+        middle = len(ids) // 2
+        first = _isolating(account, ids[:middle], until=until, run=run, done=done)
+        return first | _isolating(account, ids[middle:], until=until, run=run, done=done)
+
+
+def _park(clause_id: int, error: Exception, run: BillingRun | None) -> None:
+    """Tell that a readjustment cannot be applied; its invoices wait, the others go on."""
+    log.warning("readjustment.refused", extra={"clause_id": clause_id, "error": str(type(error))})
+    if run is None:
+        return
+    rule = InvoiceRule.objects.get(scheduled_updates=clause_id)
+    why = "o reajuste deixaria fatura com valor negativo ou parcela abaixo do mínimo"
+    outcome = RunEntry.Outcome.PARKED.value
+    insert_rows(
+        RunEntry,
+        ENTRY_COLUMNS,
+        [(run.pk, rule.pk, rule.contract_id, None, outcome, 0, _ZERO, why)],
+    )
 
 
 @transaction.atomic
@@ -162,7 +204,7 @@ def _locked(
         for rule in InvoiceRule.objects.of(account)
         .filter(id__in=rule_ids)
         .order_by("id")
-        .select_for_update()
+        .select_for_update(no_key=True)
     }
     clauses = due_clauses(account, until=until).filter(id__among=ids)
     locked = clauses.order_by("execution_date", "id").select_for_update(of=("self",))

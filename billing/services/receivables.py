@@ -21,6 +21,7 @@ from billing.services.invoices import (
 )
 from billing.services.outbox import Event, announce
 from lib import clock
+from lib.errors import NotFound
 from lib.money import half_up
 
 _OPEN = (Receivable.State.TO_EMIT, Receivable.State.TO_RECEIVE)
@@ -45,6 +46,8 @@ def receive(
     amount = _checked(receivable.payment_value if value is None else value)
     if _already_told(receivable, amount, on):
         return receivable
+    if on is not None and on > clock.today(account.time_zone):
+        raise fault("received_at", "a data não pode ser futura")
     with refusing(CannotReceive):
         receivable.settle(value=amount, on=on or clock.today(account.time_zone))
     if not any(r.state in _OPEN and r.open_principal for r in receivables):
@@ -88,7 +91,10 @@ def _locked(receivable_id: int, account: Account) -> tuple[Invoice, list[Receiva
     found = Receivable.objects.get_of(account, pk=receivable_id)
     invoice = lock_invoice(found.invoice_id, account=account)
     receivables = lock_receivables(invoice)
-    return invoice, receivables, next(r for r in receivables if r.pk == found.pk)
+    for receivable in receivables:
+        if receivable.pk == found.pk:
+            return invoice, receivables, receivable
+    raise NotFound()  # remade with its rule meanwhile
 
 
 def _checked(value: Decimal) -> Decimal:

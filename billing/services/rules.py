@@ -38,7 +38,9 @@ def reapply_rule(
     cannot be billed.
     """
     today = today or clock.today(account.time_zone)
-    rule: InvoiceRule = InvoiceRule.objects.select_for_update().get_of(account, pk=rule_id)
+    rule: InvoiceRule = InvoiceRule.objects.select_for_update(no_key=True).get_of(
+        account, pk=rule_id
+    )
     if reschedule:
         return _reschedule(rule, account)
     _rewrite(rule, today)
@@ -46,18 +48,55 @@ def reapply_rule(
 
 
 def _reschedule(rule: InvoiceRule, account: Account) -> Materialised:
-    """SCH-5: drop what was not emitted, then go on after the last one that stays."""
-    replaceable(rule).delete()
-    last = (
-        Invoice.objects.filter(rule=rule, occurrence_date__isnull=False)
-        .order_by("-occurrence_date")
-        .values_list("occurrence_date", flat=True)
-        .first()
+    """SCH-5: drop what was not emitted and make it again; what was blocked stays blocked."""
+    if rule.status == InvoiceRule.Status.ENDED:
+        raise Conflict("Esta regra está encerrada.")
+    dropped = list(
+        replaceable(rule)
+        .select_for_update()
+        .order_by("id")
+        .values_list("id", "occurrence_date", "approval_status")
     )
+    # By the ids that are locked: one that is being emitted right now is not among them.
+    Invoice.objects.filter(id__among=[pk for pk, _, _ in dropped]).delete()
+    last = _last_kept(rule, [day for _, day, _ in dropped if day is not None])
     rule.last_occurrence = last
     rule.next_n, rule.next_occurrence = _next(rule, last)
     rule.save(update_fields=["last_occurrence", "next_n", "next_occurrence"])
-    return materialise(account, rule_ids=[rule.pk])
+    done = materialise(account, rule_ids=[rule.pk])
+    blocked = [day for _, day, status in dropped if status == Invoice.Approval.BLOCKED]
+    replaceable(rule).filter(occurrence_date__in=blocked).update(
+        approval_status=Invoice.Approval.BLOCKED
+    )
+    return done
+
+
+def _last_kept(rule: InvoiceRule, dropped: list[date]) -> date | None:
+    """The occurrence after which the schedule is made again.
+
+    It is the one before the first that was dropped, so that what fell between two that stay comes
+    back. When the dates themselves changed, it is the last that stays: a later one of the old
+    dates has billed its period already.
+    """
+    kept = sorted(
+        Invoice.objects.filter(rule=rule, occurrence_date__isnull=False).values_list(
+            "occurrence_date", flat=True
+        )
+    )
+    first = min(dropped, default=None)
+    later = [day for day in kept if day and first and day > first]
+    if first is None or not all(_falls_on(rule, day) for day in later):
+        return kept[-1] if kept else None
+    return max((day for day in kept if day and day < first), default=None)
+
+
+def _falls_on(rule: InvoiceRule, day: date) -> bool:
+    """The rule's present schedule has an occurrence on `day`."""
+    if rule.init_date is None or day < rule.init_date:
+        return False
+    (terms,) = load_terms(InvoiceRule.objects.filter(pk=rule.pk))
+    n = first_n_after(terms.schedule, day) - 1
+    return n >= 0 and occurrence(terms.schedule, n) == day
 
 
 def _next(rule: InvoiceRule, last: date | None) -> tuple[int, date | None]:
@@ -90,7 +129,7 @@ def _rewrite(rule: InvoiceRule, today: date) -> None:
             issue_date__gte=today,
         )
         .select_for_update()
-        .order_by("issue_date")
+        .order_by("id")
     )
     if not found:
         return

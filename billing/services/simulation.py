@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import Account
 from billing.engine import readjustment as engine
@@ -95,7 +95,8 @@ def _factors(account: Account, until: date, result: Simulation) -> Factors:
     """Decide every due readjustment, the late ones date by date."""
     found: Factors = defaultdict(list)
     clauses = ScheduledUpdate.objects.filter(
-        ~Q(rule__contract__status=Contract.Status.CANCELLED),
+        ~Q(rule__contract__status=Contract.Status.CANCELLED)
+        | Q(execution_date__lte=F("rule__contract__cancel_date")),
         rule__account=account,
         execution_date__lte=until,
     ).select_related("rule")

@@ -7,12 +7,14 @@ from decimal import Decimal
 
 import pytest
 from factories import ContractFactory, OrganizationFactory, RuleFactory
+from support.clauses import clause, publish
 
 from accounts.models import AuditEvent, WebhookEvent
 from accounts.services.audit import SYSTEM
 from billing.models import Contract, Invoice, InvoiceRule, Receivable, Transaction
 from billing.selectors.invariants import violations
 from billing.services.contracts import cancel_contract
+from billing.services.invoices import void_invoice
 from billing.services.run import RunRequest, run_billing
 from lib.errors import NotFound
 
@@ -218,3 +220,101 @@ def test_another_accounts_contract_is_not_found(account, other_account):
         cancel_contract(contract.pk, account=other_account, actor=SYSTEM)
 
     assert Contract.objects.get().status == "established"
+
+
+def test_days_already_billed_are_not_billed_by_the_final_invoice(account):
+    contract = contract_of(account, init_date=date(2026, 1, 1))
+    RuleFactory(contract=contract, init_date=date(2026, 2, 1))
+    run(account, date(2026, 3, 1))  # 1 March paid for February
+    cancel(contract, date(2026, 2, 10))
+
+    run(account, date(2026, 3, 31))
+
+    # January 100.00, February 100.00 of which 18 of 28 days come back: 64.29.
+    assert not Invoice.objects.filter(is_final=True).exists()
+    assert Transaction.objects.get().retail_cost == Decimal("-64.29")
+    assert list(violations(account)) == []
+
+
+def test_a_free_period_is_not_billed_a_negative_cent(account):
+    contract = contract_of(account)
+    rule = RuleFactory(contract=contract, services=[("1", "33.33"), ("1", "66.67"), ("1", "-100")])
+    other = RuleFactory(contract=contract_of(account))
+    run(account, date(2026, 4, 1))
+    cancel(contract, date(2026, 4, 2))
+
+    result = run(account, date(2026, 5, 1))
+
+    # 2.22 + 4.44 − 6.67 = −0.01: the discount gives the cent back, and the others go on.
+    assert result.finals == 1
+    final = Invoice.objects.get(rule=rule, is_final=True)
+    assert (final.gross_value, final.state) == (Decimal("0.00"), "received")
+    assert Invoice.objects.get(rule=other, issue_date=date(2026, 5, 1)).state == "to_receive"
+
+
+def test_a_final_invoice_that_cannot_be_made_does_not_stop_the_run(account):
+    contract = contract_of(account)
+    RuleFactory(contract=contract, services=[("1", "-50")])
+    other = RuleFactory(contract=contract_of(account))
+    run(account, date(2026, 1, 1))
+    cancel(contract, date(2026, 1, 15))
+    InvoiceRule.objects.filter(contract=contract).update(month_quantity=None)
+    InvoiceRule.objects.filter(contract=contract).update(charge_type="estranho")
+
+    run(account, date(2026, 2, 1))
+
+    assert Invoice.objects.get(rule=other, issue_date=date(2026, 2, 1)).state == "to_receive"
+
+
+def test_a_contract_with_notice_is_readjusted_up_to_its_last_day(account):
+    publish("ipca", {"2026-03": "10"})
+    contract = contract_of(account)
+    rule = RuleFactory(contract=contract)
+    clause(rule, on=date(2026, 4, 1), months=1)
+    run(account, date(2026, 2, 1))
+    cancel(contract, date(2026, 5, 15))
+
+    run(account, date(2026, 5, 31))
+
+    emitted = Invoice.objects.filter(rule=rule, state="to_receive").order_by("issue_date", "id")
+    assert [(i.issue_date.month, i.is_final, i.gross_value) for i in emitted] == [
+        (1, False, Decimal("100.00")),
+        (2, False, Decimal("100.00")),
+        (3, False, Decimal("100.00")),
+        (4, False, Decimal("110.00")),
+        (5, False, Decimal("110.00")),
+        (5, True, Decimal("53.23")),  # 15 of 31 days of 110.00
+    ]
+
+
+def test_a_notice_on_a_rule_of_many_years_is_billed_up_to_its_end(account):
+    account.weekly_block_months = account.weekly_ahead_months = 1
+    account.save()
+    contract = contract_of(account, post_paid=False)
+    rule = RuleFactory(
+        contract=contract, period_unit="weekly", month_quantity=None, init_date=date(2023, 1, 5)
+    )
+    last = date(2026, 1, 8)
+    InvoiceRule.objects.filter(pk=rule.pk).update(next_n=158, next_occurrence=date(2026, 1, 15))
+
+    cancel(contract, date(2026, 3, 7))
+
+    days = list(
+        Invoice.objects.filter(rule=rule)
+        .order_by("issue_date")
+        .values_list("issue_date", flat=True)
+    )
+    assert days == [date.fromordinal(last.toordinal() + 7 * n) for n in range(1, 9)]
+
+
+def test_voiding_an_invoice_takes_back_the_credit_given_for_it(account):
+    contract = contract_of(account, post_paid=False)
+    RuleFactory(contract=contract)
+    run(account, date(2026, 3, 1))
+    cancel(contract, date(2026, 2, 10))
+    run(account, date(2026, 3, 31))
+    march = Invoice.objects.get(issue_date=date(2026, 3, 1))
+
+    void_invoice(march.pk, account=account, actor=SYSTEM, reason="cobrança indevida")
+
+    assert not Transaction.objects.exists()

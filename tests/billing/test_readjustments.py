@@ -225,3 +225,21 @@ def test_another_account_is_not_readjusted(rule, other_account):
     run(rule.account, date(2026, 1, 1))
 
     assert execute_due(other_account, until=date(2026, 5, 1)).executed == 0
+
+
+def test_a_readjustment_that_cannot_be_applied_stops_only_its_own_rule(account):
+    publish("ipca", {"2026-03": "10"})
+    contract = ContractFactory(account=account, overdue_automatic_management=True)
+    bad = RuleFactory(contract=contract, services=[("1", "100"), ("1", "-95")])
+    discount = bad.services.get(position=2)
+    clause(bad, on=date(2026, 4, 1), months=1, item=discount.service_item)  # 100.00 − 104.50
+    good = RuleFactory(contract=contract)
+    clause(good, on=date(2026, 4, 1), months=1)
+
+    result = run(account, date(2026, 4, 1))
+
+    assert result.readjusted == 1
+    assert Invoice.objects.get(rule=good, issue_date=date(2026, 4, 1)).gross_value == 110
+    waiting = Invoice.objects.get(rule=bad, issue_date=date(2026, 4, 1))
+    assert (waiting.state, waiting.gross_value) == ("to_emit", Decimal("5.00"))
+    assert RunEntry.objects.get(run=result, outcome="parked").rule_id == bad.pk

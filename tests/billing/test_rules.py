@@ -103,3 +103,59 @@ def test_terms_that_cannot_be_billed_are_refused_and_change_nothing(rule):
 def test_another_accounts_rule_is_not_found(rule, other_account):
     with pytest.raises(NotFound):
         reapply_rule(rule.pk, account=other_account)
+
+
+def test_what_fell_between_two_that_stay_is_made_again(rule):
+    july = Invoice.objects.get(rule=rule, issue_date=date(2026, 7, 1))
+    Invoice.objects.filter(pk=july.pk).update(state="cancelled")
+    july.receivables.update(state="cancelled")
+    rule.day_number = 15
+    rule.save()
+
+    reapply_rule(rule.pk, account=rule.account, today=TODAY)
+
+    assert list(invoices(rule).values_list("issue_date", flat=True)[:8]) == [
+        date(2026, month, 1) for month in range(1, 9)
+    ]
+    assert Invoice.objects.get(pk=july.pk).state == "cancelled"
+    assert Invoice.objects.get(rule=rule, issue_date=date(2026, 6, 1)).due_date == date(2026, 6, 15)
+    assert Invoice.objects.get(rule=rule, issue_date=date(2026, 3, 1)).number == 3
+
+
+def test_other_dates_go_on_after_the_last_that_stays(rule):
+    december = Invoice.objects.get(rule=rule, issue_date=date(2026, 12, 1))
+    Invoice.objects.filter(pk=december.pk).update(number=99)
+    rule.init_date = date(2026, 1, 20)
+    rule.save()
+
+    reapply_rule(rule.pk, account=rule.account, today=TODAY)
+
+    days = list(invoices(rule).values_list("issue_date", flat=True))
+    assert days[:5] == [
+        date(2026, 1, 1),
+        date(2026, 2, 1),
+        date(2026, 3, 1),
+        date(2026, 12, 1),
+        date(2026, 12, 20),
+    ]
+
+
+def test_what_was_blocked_stays_blocked(rule):
+    Invoice.objects.filter(rule=rule, issue_date=date(2026, 5, 1)).update(approval_status="blocked")
+    rule.day_number = 15
+    rule.save()
+
+    reapply_rule(rule.pk, account=rule.account, today=TODAY)
+
+    blocked = Invoice.objects.filter(rule=rule, approval_status="blocked")
+    assert list(blocked.values_list("issue_date", flat=True)) == [date(2026, 5, 1)]
+
+
+def test_an_ended_rule_is_not_scheduled_again(rule):
+    InvoiceRule.objects.filter(pk=rule.pk).update(status="ended")
+    before = invoices(rule).count()
+
+    with pytest.raises(Conflict):
+        reapply_rule(rule.pk, account=rule.account, today=TODAY)
+
+    assert invoices(rule).count() == before

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -16,10 +17,14 @@ from factories import ContractFactory, OrganizationFactory, RuleFactory
 from support.clauses import clause, publish
 
 from accounts.models import Account, AuditEvent, WebhookEvent
+from accounts.services.audit import SYSTEM
 from billing.engine.schedule import add_months
-from billing.models import FollowUp, Invoice, InvoiceRule, NumberSeries
+from billing.models import Contract, FollowUp, Invoice, InvoiceRule, NumberSeries
 from billing.selectors.invariants import violations
+from billing.services.contracts import cancel_contract
+from billing.services.rules import reapply_rule
 from billing.services.run import RunRequest, run_billing
+from lib.errors import Conflict
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,3 +158,38 @@ def test_a_run_while_another_readjusts_never_emits_the_old_price(account):
         )
     ) == {(110, "to_receive")}
     assert list(violations(account)) == []
+
+
+def change_everything(account) -> None:
+    """Reschedule, reprice and cancel while runs go on, as staff and imports do."""
+    for rule in InvoiceRule.objects.of(account).order_by("-id"):
+        with suppress(Conflict):  # its contract was cancelled meanwhile
+            reapply_rule(rule.pk, account=account, today=date(2026, 1, 1))
+            reapply_rule(rule.pk, account=account, reschedule=False, today=date(2026, 1, 1))
+
+
+def cancel_some(account) -> None:
+    for contract in Contract.objects.of(account).order_by("id")[:15]:
+        cancel_contract(contract.pk, account=account, on=date(2026, 2, 15), actor=SYSTEM)
+
+
+def test_runs_changes_of_rules_and_cancellations_at_once_hurt_nobody(account):
+    seed(account, 40)
+    run(account, date(2026, 1, 10))
+
+    codes = wait_for(
+        in_processes(
+            lambda: run(account, date(2026, 2, 28)),
+            lambda: change_everything(account),
+            lambda: cancel_some(account),
+            lambda: run(account, date(2026, 3, 31)),
+        )
+    )
+    run(account, date(2026, 3, 31))
+
+    assert codes == [0, 0, 0, 0]
+    assert list(violations(account)) == []
+    emitted = Invoice.objects.of(account).filter(state="to_receive")
+    assert emitted.filter(receivables=None).count() == 0
+    announced = WebhookEvent.objects.filter(event="emit").values_list("object_id", flat=True)
+    assert sorted(announced) == sorted(emitted.values_list("id", flat=True))

@@ -18,6 +18,9 @@ from lib.money import brl
 from lib.progress import Bar
 from lib.tabular import write_csv
 
+# Beyond the bank calendar there is nothing right to say about due dates.
+FIRST_YEAR, LAST_YEAR = 2000, 2079
+
 
 class Command(BaseCommand):
     help = "Roda o faturamento: cria, reajusta e emite tudo o que vence até a data."
@@ -79,9 +82,12 @@ def _date(text: str | None) -> date | None:
     if not text:
         return None
     try:
-        return parse_date(text)
+        day = parse_date(text)
     except ValueError as error:
         raise CommandError(f"--until {text}: use aaaa-mm-dd.") from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise CommandError(f"--until {text}: use um ano de {FIRST_YEAR} a {LAST_YEAR}.")
+    return day
 
 
 def _write_report(run: BillingRun, path: str) -> None:
