@@ -8,6 +8,7 @@ from accounts.models import Account
 from accounts.services.jobs import create_job
 from billing.models import PriceIndex
 from billing.selectors import invariants
+from billing.services import tallies
 from lib import clock
 from lib.errors import DomainError, GatewayRefused, GatewayUnavailable
 
@@ -49,6 +50,11 @@ def fetch_indexes() -> dict[str, str]:
             log.warning("index.fetch_failed", extra={"index": index, "error": str(error)})
             results[index] = str(error)
     return results
+
+
+def merge_tallies() -> int:
+    """Keep few the rows from which the invoice list reads its counts."""
+    return tallies.merge_tallies()
 
 
 def check_invariants() -> int:

@@ -25,6 +25,7 @@ from billing.models import (
     FollowUp,
     Invoice,
     InvoiceLine,
+    InvoiceTally,
     NumberSeries,
     Receivable,
 )
@@ -286,6 +287,14 @@ class NumberSeriesAdmin(TenantAdmin):
     list_select_related = ("organization",)
     ordering = ("organization", "code")
     fields = ("organization", "code", "prefix", "first_number", "next_number")
+
+
+@admin.register(InvoiceTally)
+class InvoiceTallyAdmin(TenantAdmin):
+    secondary = True
+    list_display = ("issue_date", "due_date", "status_code", "count", "amount")
+    ordering = ("-pk",)
+    fields = ("issue_date", "due_date", "status_code", "count", "amount")
 
 
 @admin.register(Attachment)

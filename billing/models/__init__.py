@@ -27,6 +27,7 @@ from billing.models.rule import (
 )
 from billing.models.run import BillingRun, RunEntry
 from billing.models.series import NumberSeries
+from billing.models.tally import InvoiceTally
 from billing.models.template import Asset, DocumentTemplate, DocumentTemplateVersion, PdfCache
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "InvoiceRule",
+    "InvoiceTally",
     "InvoiceTemplate",
     "Management",
     "NumberSeries",

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django_fsm import FSMField, transition
 
-from accounts.models import TenantModel
+from accounts.models import Account, TenantModel
 from billing.models.catalog import ServiceItem
 from billing.models.contract import Contract
 from billing.models.party import Party, PartySnapshot
@@ -90,6 +90,9 @@ class Invoice(TenantModel, BillingOptions):
         PARTIALLY_REFUNDED = "partially_refunded", "Reembolsado em parte"
         REFUNDED = "refunded", "Reembolsado"
 
+    account = models.ForeignKey(
+        Account, models.PROTECT, related_name="+", verbose_name="conta", db_index=False
+    )
     organization = models.ForeignKey(
         Party,
         models.PROTECT,
@@ -214,6 +217,28 @@ class Invoice(TenantModel, BillingOptions):
         output_field=models.SmallIntegerField(),
         db_persist=True,
     )
+    # State, void and payment status in one small number, which the list's indexes carry:
+    # STATUS_STATES[code // 5], STATUS_PAYMENTS[code % 5].
+    status_code = models.GeneratedField(
+        expression=Case(
+            When(void=True, then=Value(20)),
+            When(state="cancelled", then=Value(15)),
+            When(state="received", then=Value(10)),
+            When(state="to_receive", then=Value(5)),
+            default=Value(0),
+        )
+        + Case(
+            When(payment_status="partially_paid", then=Value(1)),
+            When(payment_status="paid", then=Value(2)),
+            When(payment_status="partially_refunded", then=Value(3)),
+            When(payment_status="refunded", then=Value(4)),
+            default=Value(0),
+        ),
+        output_field=models.SmallIntegerField(),
+        db_persist=True,
+    )
+    STATUS_STATES = ("to_emit", "to_receive", "received", "cancelled", "void")
+    STATUS_PAYMENTS = ("unpaid", "partially_paid", "paid", "partially_refunded", "refunded")
 
     class Meta:
         verbose_name = "fatura"
@@ -254,16 +279,45 @@ class Invoice(TenantModel, BillingOptions):
             ),
         ]
         indexes = [
+            # Emission walks to_emit by date; the list filters by issue date.
+            models.Index(fields=["account", "state", "issue_date", "id"], name="invoice_issue"),
+            # One per order of the list, each with what the list filters by, so that a page is
+            # found without reading invoices (docs/decisions/…-invoice-list.md).
             models.Index(
-                fields=["account", "issue_date", "id"],
-                condition=Q(state="to_emit"),
-                name="invoice_to_emit",
+                fields=["account", "id"],
+                include=["status_code", "issue_date", "due_date"],
+                name="invoice_listed",
             ),
-            models.Index(fields=["account", "created_at", "id"], name="invoice_created"),
-            models.Index(fields=["account", "due_date", "id"], name="invoice_due"),
-            models.Index(fields=["account", "total_amount", "id"], name="invoice_amount"),
-            models.Index(fields=["account", "title", "id"], name="invoice_title"),
-            models.Index(fields=["account", "status_rank", "id"], name="invoice_status"),
+            models.Index(
+                fields=["account", "created_at", "id"],
+                include=["status_code", "issue_date", "due_date"],
+                name="invoice_created",
+            ),
+            models.Index(
+                fields=["account", "due_date", "id"],
+                include=["status_code", "issue_date"],
+                name="invoice_due",
+            ),
+            models.Index(
+                fields=["account", "total_amount", "id"],
+                include=["status_code", "issue_date", "due_date"],
+                name="invoice_amount",
+            ),
+            models.Index(
+                fields=["account", "title", "id"],
+                include=["status_code", "issue_date", "due_date"],
+                name="invoice_title",
+            ),
+            models.Index(
+                fields=["account", "status_rank", "id"],
+                include=["status_code", "issue_date", "due_date"],
+                name="invoice_status",
+            ),
+            models.Index(
+                fields=["account", "client_number"],
+                condition=~Q(client_number=""),
+                name="invoice_client_number",
+            ),
             models.Index(fields=["customer", "id"], name="invoice_customer"),
         ]
 

@@ -46,6 +46,16 @@ _PARCEL_SUMS = (
     "FROM billing_receivable GROUP BY invoice_id)"
 )
 
+# What the list counts by must be what is there; only PostgreSQL keeps tallies.
+_TALLIES = (
+    "SELECT issue_date, due_date, status_code FROM ("
+    "SELECT issue_date, due_date, status_code, 1 AS n, total_amount AS v "
+    "FROM billing_invoice WHERE account_id = %(account)s "
+    "UNION ALL SELECT issue_date, due_date, status_code, -count, -amount "
+    "FROM billing_invoicetally WHERE account_id = %(account)s) AS both_sides "
+    "GROUP BY 1, 2, 3 HAVING SUM(n) <> 0 OR SUM(v) <> 0"
+)
+
 CHECKS = [
     Check(
         "INV-1",
@@ -144,6 +154,16 @@ def violations(account: Account) -> Iterator[Violation]:
         for row in _rows(_amounts(check.sql), account):
             yield Violation(check.rule, check.text.format(*row))
     yield from _foreign_rows(account)
+    if connection.vendor == "postgresql":
+        yield from _wrong_tallies(account)
+
+
+def _wrong_tallies(account: Account) -> Iterator[Violation]:
+    with connection.cursor() as cursor:
+        cursor.execute(_TALLIES, {"account": account.pk})
+        for issue, due, status in cursor.fetchall():
+            text = f"contagem das faturas emitidas em {issue}, vencendo em {due}, situação {status}"
+            yield Violation("LS-1", text)
 
 
 def _amounts(sql: str) -> str:

@@ -69,7 +69,7 @@ def work_off(limit_seconds: float = 90) -> int:
 @contextmanager
 def _place() -> Iterator[bool]:
     """All workers of this machine but one may do this; the last is for everything else."""
-    for n in range(max(1, settings.Q_CLUSTER["workers"] - 1)):
+    for n in range(max(1, int(str(settings.Q_CLUSTER["workers"])) - 1)):
         with locked_file("follow-ups", n) as free:
             if free:
                 yield True

@@ -78,16 +78,12 @@ def _last_kept(rule: InvoiceRule, dropped: list[date]) -> date | None:
     back. When the dates themselves changed, it is the last that stays: a later one of the old
     dates has billed its period already.
     """
-    kept = sorted(
-        Invoice.objects.filter(rule=rule, occurrence_date__isnull=False).values_list(
-            "occurrence_date", flat=True
-        )
-    )
+    days = Invoice.objects.filter(rule=rule).values_list("occurrence_date", flat=True)
+    kept = [day for day in days if day is not None]
     first = min(dropped, default=None)
-    later = [day for day in kept if day and first and day > first]
-    if first is None or not all(_falls_on(rule, day) for day in later):
-        return kept[-1] if kept else None
-    return max((day for day in kept if day and day < first), default=None)
+    if first is None or not all(_falls_on(rule, day) for day in kept if day > first):
+        return max(kept, default=None)
+    return max((day for day in kept if day < first), default=None)
 
 
 def _falls_on(rule: InvoiceRule, day: date) -> bool:

@@ -74,7 +74,10 @@ def test_starting_up_in_production_loads_no_demonstration(db, settings):
 
 
 @pytest.mark.parametrize("day", ["2026-03-02", "2026-11-21", "2027-02-28", "2028-02-29"])
-def test_on_any_day_open_is_open_late_is_late_and_saturday_is_saturday(db, quick_passwords, day):
+def test_on_any_day_open_is_open_late_is_late_and_saturday_is_saturday(
+    db, quick_passwords, day, monkeypatch
+):
+    monkeypatch.setenv("UX_TODAY", day)
     today = date.fromisoformat(day)
 
     load_demo(today=today)

@@ -44,6 +44,7 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoiceRule,
+    InvoiceTally,
     InvoiceTemplate,
     NumberSeries,
     OrganizationProfile,
@@ -184,6 +185,9 @@ def _work(rows: Rows, mark: str) -> Rows:
         ),
         DocumentTemplate: template,
         DocumentTemplateVersion: version,
+        InvoiceTally: InvoiceTally.objects.create(
+            account=account, issue_date=date(2026, 1, 1), status_code=0, count=0, amount=0
+        ),
         Asset: Asset.objects.create(
             account=account,
             sha256=f"{next(_numbers):064d}",

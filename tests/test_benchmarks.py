@@ -1,0 +1,102 @@
+"""Everything that `./dev bench` measures still runs, and says what it promises to say."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks.report import Row, as_json, as_table
+
+ROOT = Path(__file__).resolve().parents[1]
+IS_POSTGRES = bool(os.environ.get("DATABASE_URL"))
+ENGINE = "PostgreSQL" if IS_POSTGRES else "SQLite"
+LIST_CLASSES = [
+    "sem filtro", "não anuladas", "anuladas", "pagas", "não pagas", "canceladas", "a emitir",
+    "emissão no mês", "vencimento num ano", "vencimento num dia", "vencidas",
+    "pagas, vencimento num ano", "um cliente", "busca por número", "busca por um nome",
+    "busca por palavra de 12%", "busca por palavra de todas", "busca por duas palavras",
+    "busca sem resultado", "busca nas vencidas",
+]  # fmt: skip
+PDFS = [
+    f"PDF, {what}, {pages} p. ({ENGINE})"
+    for pages in (1, 2)
+    for what in ("primeira vez", "do cache")
+]
+IMPORTS = [
+    f"importação de 20 linhas ({ENGINE})",
+    f"importação de 20 linhas e 250 faturas ({ENGINE})",
+]
+
+
+def writing(step: str) -> list[str]:
+    if not IS_POSTGRES:
+        return [f"{step}, 40 faturas (SQLite)"]
+    return [
+        f"{step}, 60 faturas (PostgreSQL)",
+        f"{step}, consultas por 1.000 faturas",
+        f"{step}, tempo por fatura: 80 contra 20",
+        f"{step}, memória de pico com 80 faturas",
+    ]
+
+
+def lists() -> list[str]:
+    classes = LIST_CLASSES if IS_POSTGRES else ["todos os filtros"]
+    return [f"lista de 400 ({ENGINE}), {name}" for name in classes]
+
+
+def bench(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "tests/benchmarks/run.py", *arguments]
+    env = os.environ | {"DATA_DIR": str(tmp_path)}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_the_bench_measures_every_subject_with_value_baseline_and_target(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--quick", "--json")
+
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["name"] for row in rows] == [
+        *writing("materialise"), *writing("emission"), *lists(), *PDFS, *IMPORTS,
+    ]  # fmt: skip
+    for row in rows:
+        assert list(row) == ["name", "value", "unit", "baseline", "ratio", "target", "ok"]
+        assert (row["ok"] is None) == (row["target"] == "")
+
+
+def test_an_unknown_subject_is_refused(tmp_path: Path) -> None:
+    done = bench(tmp_path, "velocidade")
+
+    assert done.returncode == 2
+    assert "velocidade" in done.stderr
+
+
+def test_the_table_is_aligned_and_written_as_in_brazil() -> None:
+    rows = [
+        Row("curta", 12345.6, "faturas/s", 98.76, 1.234, "≤ 2,5x", True),
+        Row("bem mais longa", 0.5, "ms", target="< 5 ms", ok=False),
+    ]
+
+    assert as_table(rows).splitlines() == [
+        "medida           valor  unidade    base  razão  alvo    ok",
+        "curta           12.346  faturas/s  98,8   1,23  ≤ 2,5x  sim",
+        "bem mais longa    0,50  ms                      < 5 ms  NÃO",
+    ]
+
+
+def test_json_has_one_object_for_each_row() -> None:
+    assert json.loads(as_json([Row("curta", 1.0, "s")])) == [
+        {
+            "name": "curta",
+            "value": 1.0,
+            "unit": "s",
+            "baseline": None,
+            "ratio": None,
+            "target": "",
+            "ok": None,
+        }
+    ]
