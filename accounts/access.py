@@ -160,7 +160,7 @@ MODEL_CAPABILITIES: dict[str, Capability | None] = {
     "billing.receivable": Capability.INVOICES,
     "billing.attachment": Capability.INVOICES,
     "billing.followup": Capability.INVOICES,
-    "billing.invoicetally": None,
+    "billing.invoicetally": Capability.INVOICES,
     "billing.numberseries": Capability.INVOICES,
     "billing.billingrun": Capability.BILLING_RUN,
     "billing.runentry": Capability.BILLING_RUN,
