@@ -252,13 +252,16 @@ def _list(asked: _Asked) -> _Found:
     kinds = _kinds(asked)
     passing = {code: sums for code, sums in kinds.items() if asked.passes(code)}
     count = sum(n for n, _ in passing.values())
-    if count <= FEW and (asked.dates() or _alike(kinds, passing) <= 2 * FEW):
-        return _counting(asked, asked.few_invoices(kinds))
+    amount = sum((amount for _, amount in passing.values()), _ZERO)
     page, start, stop = asked.window(count)
-    tallies = asked.tallies().filter(status_code__in=passing)
-    rows = asked.invoices(kinds)
-    ids = page_ids(rows, asked.order, tallies=tallies, count=count, start=start, stop=stop)
-    return _Found(ids, count, sum((amount for _, amount in passing.values()), _ZERO), page)
+    if count <= FEW and (asked.dates() or _alike(kinds, passing) <= 2 * FEW):
+        found = _all_found(asked.few_invoices(kinds), asked.order)
+        ids: Any = list(found.values_list("id", flat=True)[start:stop])
+    else:
+        tallies = asked.tallies().filter(status_code__in=passing)
+        rows = asked.invoices(kinds)
+        ids = page_ids(rows, asked.order, tallies=tallies, count=count, start=start, stop=stop)
+    return _Found(ids, count, amount, page)
 
 
 def _kinds(asked: _Asked) -> dict[int, tuple[int, Decimal]]:
@@ -310,18 +313,29 @@ def _counting(asked: _Asked, rows: QuerySet[Any]) -> _Found:
         found = _counted_page(asked, rows, page)
     if not found:
         return _Found([], 0, _ZERO, 1)
-    return _Found([row[0] for row in found], found[0][1], Decimal(found[0][2]).scaleb(-2), page)
+    _, count, amount = found[0]
+    if connection.vendor == "sqlite":
+        amount = Decimal(amount).scaleb(-2)
+    return _Found([pk for pk, _, _ in found], count, amount, page)
 
 
-def _counted_page(asked: _Asked, rows: QuerySet[Any], page: int) -> list[tuple[int, int, int]]:
-    """(id, number of all rows, sum of all in cents) of a page."""
-    cents = Cast(Round(F("total_amount") * 100), BigIntegerField())  # SQLite adds floats inexactly
-    counted = rows.annotate(n=Window(Count("id")), cents=Window(Sum(cents)))
-    # By the count, the same for all, first: otherwise PostgreSQL walks an index in order, hoping
-    # to meet the first few soon, and reads the whole table when they are fewer than it thinks.
-    ordered = counted.order_by("n", *asked.order.by()).values_list("id", "n", "cents")
+def _counted_page(asked: _Asked, rows: QuerySet[Any], page: int) -> list[tuple[int, int, Any]]:
+    """(id, number of all rows, sum of all in BRL or, on SQLite, in cents) of a page."""
+    value: Any = "total_amount"
+    if connection.vendor == "sqlite":  # adds decimals as floating point, whole cents exactly
+        value = Cast(Round(F("total_amount") * 100), BigIntegerField())
+    summed = _all_found(rows, asked.order).annotate(amount=Window(Sum(value)))
     start = (page - 1) * asked.size
-    return list(ordered[start : start + asked.size])
+    return list(summed.values_list("id", "n", "amount")[start : start + asked.size])
+
+
+def _all_found(rows: QuerySet[Any], order: Order) -> QuerySet[Any]:
+    """`rows` in order, with their number `n`, to be sliced only after all have been found.
+
+    By the count, the same for all, first: otherwise PostgreSQL walks an index in order, hoping to
+    meet the first few soon, and reads the whole table when they are fewer than it thinks.
+    """
+    return rows.annotate(n=Window(Count("id"))).order_by("n", *order.by())
 
 
 def _capped(asked: _Asked, rows: QuerySet[Any]) -> _Found:
