@@ -282,7 +282,7 @@ class Invoice(TenantModel, BillingOptions):
             # Emission walks to_emit by date; the list filters by issue date.
             models.Index(fields=["account", "state", "issue_date", "id"], name="invoice_issue"),
             # One per order of the list, each with what the list filters by, so that a page is
-            # found without reading invoices (docs/decisions/…-invoice-list.md).
+            # found without reading invoices (docs/decisions/0010-invoice-list.md).
             models.Index(
                 fields=["account", "id"],
                 include=["status_code", "issue_date", "due_date"],
