@@ -83,8 +83,11 @@ def _growth(lab: Lab, step: str) -> Iterator[Row]:
     few = [
         _round(lab, POSTGRES, step, small, has_baseline=False) for _ in range(lab.size(ROUNDS, 1))
     ]
-    many = [_round(lab, POSTGRES, step, large, has_baseline=False) for _ in range(lab.size(2, 1))]
     each_few = min(one["seconds"] for one in few) / small * 1e6
+    many = [_round(lab, POSTGRES, step, large, has_baseline=False)]
+    if many[0]["seconds"] / large * 1e6 > each_few * MAX_GROWTH:
+        # What else the machine did may have slowed it: it gets the second try the small ones had.
+        many.append(_round(lab, POSTGRES, step, large, has_baseline=False))
     each_many = min(one["seconds"] for one in many) / large * 1e6
     yield Row(
         f"{step}, tempo por fatura: {large} contra {small}",
