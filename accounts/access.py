@@ -131,6 +131,7 @@ MODEL_CAPABILITIES: dict[str, Capability | None] = {
     "accounts.apitoken": Capability.USERS,
     "accounts.auditevent": Capability.AUDIT,
     "accounts.heartbeat": None,
+    "accounts.idempotencyrecord": None,
     "accounts.job": Capability.BILLING_RUN,
     "accounts.joberror": Capability.BILLING_RUN,
     "accounts.webhookevent": Capability.WEBHOOKS,

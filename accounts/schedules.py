@@ -27,6 +27,7 @@ SCHEDULES = [
     Entry("limpeza do cache de PDF", "billing.tasks.purge_pdf_cache", "40 4 * * *"),
     Entry("contagens de faturas", "billing.tasks.merge_tallies", "*/15 * * * *"),
     Entry("invariantes", "billing.tasks.check_invariants", "20 5 * * *"),
+    Entry("chaves de idempotência", "accounts.tasks.purge_idempotency", "20 * * * *"),
     Entry("resultados antigos da fila", "accounts.tasks.prune_queue", "50 4 * * *"),
 ]
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django_q.models import Task
 
 from accounts.models import Heartbeat
-from accounts.services import jobs
+from accounts.services import idempotency, jobs
 from lib import clock
 from lib.queue import enqueue
 
@@ -32,6 +32,11 @@ def sweep_jobs() -> int:
     for job_id in silent:
         enqueue("accounts.tasks.run_job", job_id)
     return len(silent)
+
+
+def purge_idempotency() -> int:
+    """Forget answers kept for longer than clients may ask again."""
+    return idempotency.purge_expired()
 
 
 def prune_queue() -> int:

@@ -126,3 +126,16 @@ class AlreadyBilled(Conflict):
 
     def __init__(self, transaction_id: int, label: str) -> None:
         super().__init__(f"A transação {transaction_id} já foi faturada na fatura {label}.")
+
+
+# --- registrations -----------------------------------------------------------------------------
+
+
+class InUse(InvalidInput):
+    """Something still refers to what was to be deleted; told under the key `base`."""
+
+    http_status = 422
+
+    def __init__(self, mensagem: str = "") -> None:
+        text = mensagem or self.mensagem
+        super().__init__(text, erros=[FieldError("base", text)])

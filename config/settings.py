@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
     "django_fsm",
     "django_q",
     "accounts",
@@ -122,8 +123,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "lib.api_errors.billing_errors",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
 }
+# Requests a minute that one API token may make; 0 is no limit. Without REDIS_URL every web process
+# counts on its own.
+RATE_LIMIT_PER_MINUTE = number("RATE_LIMIT_PER_MINUTE", default=600, least=0)
 
 # The database is the broker, so enqueue() commits or vanishes with the change it announces.
 # retry > timeout * (ceil((queue_limit + 1) / workers) + 1): the clock starts at the fetch.

@@ -4,20 +4,72 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from lib.errors import DomainError
+from lib.errors import DomainError, FieldError, InvalidInput
+
+# How a view tells faults of fields (billing-api §1.6): shape A, a list of messages per key; shape
+# B, one message per key, the key a dotted path. Everything else is shape C, a single text.
+LISTS = "lists"
+TEXTS = "texts"
+
+_TEXTS = {
+    405: "Método não permitido neste endereço.",
+    406: "Só respondemos application/json.",
+    413: "O corpo da requisição é grande demais.",
+    415: "Envie o corpo como application/json.",
+}
+
+
+class PayloadTooLarge(exceptions.APIException):
+    status_code = 413
 
 
 def billing_errors(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Bodies of /api/v1 and /crm: 401 and 404 are empty, the rest is {"errors": text} (shape C)."""
+    """Bodies of /api/v1 and /crm: 401, 404 and malformed bodies are empty."""
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
-        return Response(status=401)
+        return _empty(401)
+    if isinstance(error, Http404):
+        return _empty(404)
+    if isinstance(error, exceptions.ParseError):
+        return _empty(400)
     if isinstance(error, DomainError):
-        if error.http_status == 404:
-            return Response(status=404)
-        return Response({"errors": error.mensagem}, status=error.http_status)
+        return _domain(error, getattr(context.get("view"), "errors_as", ""))
     if isinstance(error, exceptions.APIException):
-        return Response({"errors": str(error.detail)}, status=error.status_code)
+        return _framework(error)
     return None
+
+
+def _empty(status: int) -> Response:
+    return Response(status=status, content_type="text/html; charset=utf-8")
+
+
+def _domain(error: DomainError, shape: str) -> Response:
+    if error.http_status == 404 and error.mensagem == type(error).mensagem:
+        return _empty(404)
+    if isinstance(error, InvalidInput) and error.erros and shape:
+        return Response({"errors": by_field(error.erros, shape)}, status=422)
+    # 409 tells staff that their screen is old; the documented codes know only 422.
+    status = 422 if error.http_status == 409 else error.http_status
+    return Response({"errors": error.mensagem}, status=status)
+
+
+def by_field(faults: list[FieldError], shape: str) -> dict[str, Any]:
+    """Faults under their keys, in the order they were found, each message once."""
+    found: dict[str, list[str]] = {}
+    for fault in faults:
+        messages = found.setdefault(fault.campo, [])
+        if fault.mensagem not in messages:
+            messages.append(fault.mensagem)
+    return {key: texts[0] for key, texts in found.items()} if shape == TEXTS else dict(found)
+
+
+def _framework(error: exceptions.APIException) -> Response:
+    if isinstance(error, exceptions.Throttled):
+        wait = int(getattr(error, "wait", None) or 1)
+        text = f"Muitas requisições. Tente de novo em {wait} s."
+        return Response({"errors": text}, status=429, headers={"Retry-After": str(wait)})
+    text = _TEXTS.get(error.status_code, str(error.detail))
+    return Response({"errors": text}, status=error.status_code)

@@ -1,5 +1,6 @@
 from accounts.models.account import Account, Heartbeat, TenantManager, TenantModel, TenantQuerySet
 from accounts.models.audit import AuditEvent
+from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.job import Job, JobError
 from accounts.models.token import ApiToken
 from accounts.models.user import Membership, User
@@ -10,6 +11,7 @@ __all__ = [
     "ApiToken",
     "AuditEvent",
     "Heartbeat",
+    "IdempotencyRecord",
     "Job",
     "JobError",
     "Membership",

@@ -6,11 +6,12 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import TenantModel
+from billing.models.kept import KeepsSent
 from billing.models.party import Party
 from lib.validators import between
 
 
-class ServiceItem(TenantModel):
+class ServiceItem(TenantModel, KeepsSent):
     """An entry of the catalogue; lines of rules and invoices point to it."""
 
     name = models.CharField("nome", max_length=200)
@@ -20,6 +21,7 @@ class ServiceItem(TenantModel):
     tax_percentage = models.DecimalField(
         "imposto (%)", max_digits=9, decimal_places=6, default=0, validators=[between(0, 100)]
     )
+    integration = models.JSONField("dados de integração", default=dict, blank=True)
     created_at = models.DateTimeField("criado em", auto_now_add=True)
 
     class Meta:
@@ -31,7 +33,7 @@ class ServiceItem(TenantModel):
         return self.name
 
 
-class Plan(TenantModel):
+class Plan(TenantModel, KeepsSent):
     """A packaged offer from which subscriptions are made."""
 
     class Charging(models.TextChoices):

@@ -10,6 +10,7 @@ from django_fsm import FSMField, transition
 
 from accounts.models import TenantModel
 from billing.models.catalog import Plan
+from billing.models.kept import KeepsSent
 from billing.models.party import Party
 
 
@@ -18,7 +19,7 @@ def new_token() -> str:
     return secrets.token_hex(16)
 
 
-class Contract(TenantModel):
+class Contract(TenantModel, KeepsSent):
     """Who bills whom, since when. A subscription is a contract made from a plan.
 
     `organization` is the supplier of a sale and the customer of a purchase; `party` is the other

@@ -6,10 +6,11 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import TenantModel, User
+from billing.models.kept import KeepsSent
 from lib.validators import between
 
 
-class Party(TenantModel):
+class Party(TenantModel, KeepsSent):
     """Someone who bills or is billed (billing-engine §2.1).
 
     `document` is a CNPJ (14 characters, letters allowed) or CPF (11 digits), without mask. `fold`
@@ -51,6 +52,7 @@ class Party(TenantModel):
     )
     is_consumer = models.BooleanField("consumidor final", default=False)
     fold = models.CharField("nome para busca", max_length=200, editable=False)
+    integration = models.JSONField("dados de integração", default=dict, blank=True)
     created_at = models.DateTimeField("criado em", auto_now_add=True)
     updated_at = models.DateTimeField("alterado em", auto_now=True)
 

@@ -60,6 +60,12 @@ class Receivable(TenantModel):
     boleto_url = models.CharField(
         max_length=500, blank=True, db_default="", verbose_name="endereço do boleto"
     )
+    integration = models.JSONField(
+        "dados de integração",
+        default=dict,
+        blank=True,
+        db_default=models.Value({}, models.JSONField()),
+    )
     created_at = models.DateTimeField("criada em")
 
     class Meta:

@@ -9,6 +9,7 @@ from django_fsm import FSMField, transition
 from accounts.models import TenantModel
 from billing.models.catalog import ServiceItem
 from billing.models.contract import Contract
+from billing.models.kept import KeepsSent
 from billing.models.party import Party
 
 
@@ -27,7 +28,7 @@ class Management(models.TextChoices):
     AUTOMATIC = "automatic", "Automático"
 
 
-class BillingOptions(models.Model):
+class BillingOptions(KeepsSent):
     """What presets, rules and invoices have in common and copy from one to the next.
 
     `integration` holds the ids and names that integrators send and read back untouched (finance

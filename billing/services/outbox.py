@@ -32,14 +32,14 @@ EVENT_COLUMNS = ("account", "event", "object_type", "object_id", "payload", "cre
 
 def payload(
     event: Event, *, invoice_id: int, contract_id: int | None, contract_token: str | None
-) -> dict[str, str | None]:
-    """Body of the notice. Values are text; the contract's are null when there is none (WH-1)."""
+) -> dict[str, str | int | None]:
+    """Body of the notice: ids are integers; the contract's are null when there is none (§4)."""
     return {
         "event": event.value,
         "object_type": OBJECT_TYPE,
-        "object_id": str(invoice_id),
+        "object_id": invoice_id,
         "contract_token": contract_token,
-        "contract_id": None if contract_id is None else str(contract_id),
+        "contract_id": contract_id,
     }
 
 

@@ -74,7 +74,10 @@ def test_on_the_specified_day_the_invoices_are_those_of_the_specification(demo):
             invoice.gross_value,
             invoice.state,
             invoice.payment_status,
-            [(r.due_date, r.payment_value, r.state) for r in invoice.receivables.order_by("due_date")],
+            [
+                (r.due_date, r.payment_value, r.state)
+                for r in invoice.receivables.order_by("due_date")
+            ],
         )
         for invoice in Invoice.objects.filter(series__code="1").order_by("number")
     }

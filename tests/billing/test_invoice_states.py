@@ -337,9 +337,9 @@ def test_emission_numbers_freezes_collects_and_tells(organization, customer):
     assert WebhookEvent.objects.get().payload == {
         "event": "emit",
         "object_type": "Invoice",
-        "object_id": str(stored.pk),
+        "object_id": stored.pk,
         "contract_token": contract.token,
-        "contract_id": str(contract.pk),
+        "contract_id": contract.pk,
     }
 
 

@@ -56,9 +56,9 @@ def test_what_is_due_is_emitted_with_number_snapshot_outbox_and_audit(contract):
     assert notice.payload == {
         "event": "emit",
         "object_type": "Invoice",
-        "object_id": str(invoice.pk),
+        "object_id": invoice.pk,
         "contract_token": contract.token,
-        "contract_id": str(contract.pk),
+        "contract_id": contract.pk,
     }
     assert AuditEvent.objects.get(action="fatura.emitida").object_id == invoice.pk
     assert FollowUp.objects.get().invoice == invoice
