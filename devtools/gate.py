@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 
 def on_starting(arbiter: object) -> None:
@@ -11,3 +12,15 @@ def on_starting(arbiter: object) -> None:
     The gate is a pipe that reads as ended once the supervisor has closed its other end.
     """
     os.read(int(os.environ["DEV_GATE"]), 1)
+
+
+WARM_UP_AFTER = 3.0  # seconds: the first page comes first
+
+
+def post_worker_init(worker: object) -> None:
+    """Start the process that renders PDFs before anybody asks for one: it takes a second."""
+    from lib import pdf
+
+    timer = threading.Timer(WARM_UP_AFTER, pdf.warm_up)
+    timer.daemon = True
+    timer.start()

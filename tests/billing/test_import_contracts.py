@@ -309,8 +309,32 @@ def test_without_invoices_the_rules_wait_for_the_nightly_run(tmp_path):
 def test_a_rule_with_years_of_arrears_is_warned_about(tmp_path):
     report = run(sheet(tmp_path, line(primeira_emissao="01/01/2020")), "--no-invoices")
 
-    (arrears, _) = sorted(messages(report, "warnings"), reverse=True)
-    assert "80 emissões no passado (mais de 36)" in arrears + _
+    text = " ".join(messages(report, "warnings"))
+    assert (
+        "80 emissões no passado (mais de 36): 0 nascem na importação e a rodada noturna vai "
+        "impedir a regra." in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "text"),
+    [
+        (
+            "01/01/2020",
+            "80 emissões no passado (mais de 36): 25 nascem na importação e a rodada "
+            "noturna vai impedir a regra.",
+        ),
+        (
+            "01/01/2022",
+            "56 emissões no passado (mais de 36): 25 nascem na importação e a rodada "
+            "noturna vai criar as demais.",
+        ),
+    ],
+)
+def test_arrears_are_told_with_what_the_night_will_do_about_them(tmp_path, first, text):
+    report = run(sheet(tmp_path, line(primeira_emissao=first)))
+
+    assert text in " ".join(messages(report, "warnings"))
 
 
 def test_a_short_or_past_readjustment_is_warned_about_and_accepted(tmp_path):

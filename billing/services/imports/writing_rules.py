@@ -268,15 +268,19 @@ def _warn_about_past(group: Group, rule: RuleGroup, context: Context) -> None:
     weekly = schedule.period_unit == WEEKLY
     block = account.weekly_block_months if weekly else account.monthly_block_months
     limit = horizon(schedule, today=None, block_months=block, ahead_months=0)
-    context.report.retroactive += first_n_after(schedule, min([*ends, limit]))
+    at_once = first_n_after(schedule, min([*ends, limit]))
+    context.report.retroactive += at_once
     missed = first_n_after(schedule, min(ends))
     if missed > MAX_MISSED and schedule.end_date is None and "cancel_date" not in group.contract:
+        # REC-3 looks at what is still to create when the night comes.
+        born = at_once if context.options.create_invoices else 0
+        later = "impedir a regra" if missed - born > MAX_MISSED else "criar as demais"
         context.warn(
             rule.line,
             "primeira_emissao",
             date_br(schedule.init_date),
-            f"{missed} emissões no passado (mais de {MAX_MISSED}): a rodada noturna vai impedir "
-            "a regra. Use a próxima data a faturar.",
+            f"{missed} emissões no passado (mais de {MAX_MISSED}): {born} nascem na importação e a "
+            f"rodada noturna vai {later}. Use a próxima data a faturar.",
         )
     first = rule.section.get("readjust_on")
     if first is not None and first < context.today:
