@@ -37,7 +37,7 @@ _PARTY = (
     "city", "state", "country", "language", "fold", "created_at", "updated_at", "company_name",
     "external_code", "email", "state_inscription", "city_inscription", "complement", "ibge_code",
     "phone", "comments", "contacts_text", "billing_contacts", "nfse_email",
-    "allow_email_on_nfse", "is_consumer",
+    "allow_email_on_nfse", "is_consumer", "integration",
 )  # fmt: skip
 _CONTRACT = (
     "id", "account", "organization", "party", "kind", "name", "title", "token", "init_date",
@@ -80,7 +80,7 @@ def _party(pk: int, account_id: int, now: datetime) -> tuple[Any, ...]:
     return (
         pk, account_id, "company", name, f"{pk:014d}", "Rua das Flores", "100", "Centro",
         "01001000", "São Paulo", "SP", "Brasil", "pt-BR", fold(name), now, now,
-        *[""] * 12, False, False,
+        *[""] * 12, False, False, {},
     )  # fmt: skip
 
 
