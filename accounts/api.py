@@ -6,29 +6,44 @@ import functools
 import json
 import time
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from rest_framework import exceptions
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts.models import ApiToken
 from accounts.services import idempotency
-from lib.api_errors import PayloadTooLarge
+from lib.api_errors import EmptyResponse, PayloadTooLarge
 
 WINDOW = 60  # seconds
+MAX_DEPTH = 64  # of nested lists and objects; no body of ours has more than six
+
+
+class JsonNegotiation(DefaultContentNegotiation):
+    """Answers are JSON, whatever `Accept` says; a body without a type is taken for JSON."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return super().select_parser(request, parsers) if request.content_type else parsers[0]
+
+    def select_renderer(  # type: ignore[override]
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
 
 
 class JsonParser(BaseParser):
     """A JSON object of at most the view's `max_body` bytes; numbers stay exact (Decimal).
 
-    Whatever is not an object, NaN, bad UTF-8 and endless nesting are all malformed: ParseError.
+    Whatever is not an object, NaN, bad UTF-8 and deep nesting are all malformed: ParseError.
     """
 
     media_type = "application/json"
@@ -41,20 +56,33 @@ class JsonParser(BaseParser):
         if len(raw) > limit:
             raise PayloadTooLarge()
         try:
-            data = json.loads(raw, parse_float=_number, parse_constant=_no_constant)
+            # As text: bytes would be taken for UTF-16 or UTF-32 if they look like it.
+            text = raw.decode("utf-8-sig")
+            data = json.loads(text, parse_float=_number, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise exceptions.ParseError() from error
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or _is_deeper(data, MAX_DEPTH):
             raise exceptions.ParseError()
         return data
 
 
 def _number(text: str) -> Decimal:
-    return Decimal(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:  # an exponent of twenty digits
+        raise ValueError(text[:40]) from error
 
 
 def _no_constant(text: str) -> Any:
     raise ValueError(text)
+
+
+def _is_deeper(node: Any, levels: int) -> bool:
+    """Does `node` nest more than `levels` deep? Whoever walks a body later may then recurse."""
+    if not isinstance(node, dict | list):
+        return False
+    inner = node.values() if isinstance(node, dict) else node
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 class TokenRateThrottle(BaseThrottle):
@@ -109,10 +137,19 @@ def idempotent(post: Callable[..., Response]) -> Callable[..., Response]:
             fingerprint=idempotency.fingerprint("POST", request.path, request.data),
             run=lambda: _run(view, post, request, args, kwargs),
         )
-        headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
-        return Response(answer.body, status=answer.status, headers=headers)
+        response = _repeated(answer)
+        if answer.is_replay:
+            response["Idempotent-Replayed"] = "true"
+        return response
 
     return once
+
+
+def _repeated(answer: idempotency.Answer) -> Response:
+    """The answer as it was; its body is kept as text, since the database sorts the keys of JSON."""
+    if answer.body is not None:
+        return Response(json.loads(answer.body), status=answer.status)
+    return EmptyResponse(answer.status) if answer.status >= 400 else Response(status=answer.status)
 
 
 def _run(
@@ -123,4 +160,5 @@ def _run(
             response = post(view, request, *args, **kwargs)
     except Exception as refusal:
         response = view.handle_exception(refusal)  # raises again what is no refusal
-    return response.status_code, response.data
+    body = None if response.data is None else json.dumps(response.data)
+    return response.status_code, body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import structlog
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
@@ -45,6 +46,7 @@ class TokenAuthentication(BaseAuthentication):
         token = find_token(match[1].lower()) if match else None
         if token is None or token.scope not in self.scopes:
             raise AuthenticationFailed()
+        structlog.contextvars.bind_contextvars(caller_id=token.pk)
         return token, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -25,8 +25,11 @@ SCHEDULES = [
     Entry("pendências das faturas", "billing.tasks.sweep_follow_ups", "*/5 * * * *"),
     Entry("índices do Banco Central", "billing.tasks.fetch_indexes", "30 9 * * *"),
     Entry("limpeza do cache de PDF", "billing.tasks.purge_pdf_cache", "40 4 * * *"),
+    Entry("limpeza de anexos sem fatura", "billing.tasks.purge_attachments", "45 4 * * *"),
     Entry("contagens de faturas", "billing.tasks.merge_tallies", "*/15 * * * *"),
     Entry("invariantes", "billing.tasks.check_invariants", "20 5 * * *"),
+    Entry("avisos a integradores", "accounts.tasks.deliver_webhooks", "* * * * *"),
+    Entry("limpeza dos avisos a integradores", "accounts.tasks.purge_webhooks", "0 5 * * *"),
     Entry("chaves de idempotência", "accounts.tasks.purge_idempotency", "20 * * * *"),
     Entry("resultados antigos da fila", "accounts.tasks.prune_queue", "50 4 * * *"),
 ]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django_q.models import Task
 
 from accounts.models import Heartbeat
-from accounts.services import idempotency, jobs
+from accounts.services import idempotency, jobs, webhook_delivery, webhooks
 from lib import clock
 from lib.queue import enqueue
 
@@ -37,6 +37,16 @@ def sweep_jobs() -> int:
 def purge_idempotency() -> int:
     """Forget answers kept for longer than clients may ask again."""
     return idempotency.purge_expired()
+
+
+def deliver_webhooks() -> int:
+    """Send the notices to integrators that are due; called for, and each minute."""
+    return webhook_delivery.deliver()
+
+
+def purge_webhooks() -> int:
+    """Forget notices older than 30 days."""
+    return webhooks.purge_old()
 
 
 def prune_queue() -> int:

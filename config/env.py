@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from datetime import date
@@ -45,6 +46,14 @@ def calendar_day(name: str) -> None:
         date.fromisoformat(text or "2000-01-01")
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be a date as aaaa-mm-dd.") from error
+
+
+def header_name(name: str, *, default: str) -> str:
+    """The beginning of an HTTP header's name; anything else stops the start."""
+    text = str(env.str(name, default="").strip() or default)
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,60}[A-Za-z0-9]", text):
+        raise ImproperlyConfigured(f"{name} must be letters, digits and dashes, as in X-Webhook.")
+    return text
 
 
 def one_of(name: str, *choices: str) -> str:

@@ -2,7 +2,17 @@
 
 from pathlib import Path
 
-from config.env import calendar_day, data_dir, database, env, flag, number, one_of, secret_key
+from config.env import (
+    calendar_day,
+    data_dir,
+    database,
+    env,
+    flag,
+    header_name,
+    number,
+    one_of,
+    secret_key,
+)
 from lib.log import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -123,8 +133,25 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "lib.api_errors.billing_errors",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "billing.api.openapi.BillingSchema",
     "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "API de faturamento",
+    "DESCRIPTION": (
+        "Clientes, contratos, faturamentos e recebimentos. Corpos e respostas são JSON; valores e "
+        "percentuais vêm como texto, datas como dd/mm/aaaa. Tudo é visto pela conta do token: o "
+        "que é de outra conta não existe (404). PUT faz o mesmo que PATCH: altera só o que foi "
+        "enviado."
+    ),
+    "VERSION": "1",
+    "SERVERS": [{"url": "/", "description": "Esta instalação"}],
+    "PREPROCESSING_HOOKS": ["billing.api.openapi.only_v1"],
+    "POSTPROCESSING_HOOKS": ["billing.api.openapi.add_components"],
+    "DISABLE_DOCSTRING_DESCRIPTIONS": True,
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+    "SORT_OPERATION_PARAMETERS": False,
 }
 # Requests a minute that one API token may make; 0 is no limit. Without REDIS_URL every web process
 # counts on its own.
@@ -157,6 +184,15 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 PDF_CACHE_DAYS = number("PDF_CACHE_DAYS", default=90)
 PDF_CACHE_IDLE_DAYS = number("PDF_CACHE_IDLE_DAYS", default=30)
 PDF_CACHE_MAX_BYTES = number("PDF_CACHE_MAX_BYTES", default=2_000_000_000)
+
+# Webhooks go to https and public addresses only (WH-8); these two are for development.
+WEBHOOK_ALLOW_HTTP = flag("WEBHOOK_ALLOW_HTTP")
+WEBHOOK_ALLOW_PRIVATE = flag("WEBHOOK_ALLOW_PRIVATE")
+# X-Webhook-RequestId and X-Webhook-Signature begin with it.
+WEBHOOK_HEADER_PREFIX = header_name("WEBHOOK_HEADER_PREFIX", default="X-Webhook")
+
+# For how long the link to an invoice's attachment works.
+FILE_LINK_HOURS = number("FILE_LINK_HOURS", default=24)
 
 IMPORT_MAX_BYTES = number("IMPORT_MAX_BYTES", default=50_000_000)
 

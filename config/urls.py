@@ -5,12 +5,23 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.views import health_check, worker_health
+from billing.api import docs_views
+from billing.api.documents import linked_invoice
+from billing.api.files import attached_file
+
+handler400 = "config.errors.bad_request"
+handler404 = "config.errors.page_not_found"
+handler500 = "config.errors.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("billing.api.v1.urls")),
+    path("api/schema", docs_views.schema, name="api-schema"),
+    path("api/docs", docs_views.docs, name="api-docs"),
     path("crm/", include("billing.api.urls")),
+    path("documents/invoices/<str:signed>", linked_invoice),
+    path("files/<str:signed>", attached_file),
     path("health_check", health_check),
     path("health/worker", worker_health),
 ]

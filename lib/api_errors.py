@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404
+from django_fsm import TransitionNotAllowed
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from lib.errors import DomainError, FieldError, InvalidInput
+from lib.errors import Conflict, DomainError, FieldError, InvalidInput
 
 # How a view tells faults of fields (billing-api §1.6): shape A, a list of messages per key; shape
 # B, one message per key, the key a dotted path. Everything else is shape C, a single text.
@@ -17,7 +18,7 @@ TEXTS = "texts"
 
 _TEXTS = {
     405: "Método não permitido neste endereço.",
-    406: "Só respondemos application/json.",
+    411: "Informe o tamanho do corpo em Content-Length.",
     413: "O corpo da requisição é grande demais.",
     415: "Envie o corpo como application/json.",
 }
@@ -27,14 +28,31 @@ class PayloadTooLarge(exceptions.APIException):
     status_code = 413
 
 
+class LengthRequired(exceptions.APIException):
+    status_code = 411
+
+
+class EmptyResponse(Response):
+    """No body, and the content type that clients of this API have always seen with it (§1.2)."""
+
+    def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status=status, headers=headers, content_type="text/html; charset=utf-8")
+
+    @property
+    def rendered_content(self) -> str:
+        return ""
+
+
 def billing_errors(error: Exception, context: dict[str, Any]) -> Response | None:
     """Bodies of /api/v1 and /crm: 401, 404 and malformed bodies are empty."""
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
-        return _empty(401)
+        return EmptyResponse(401, {"WWW-Authenticate": "Token"})
     if isinstance(error, Http404):
-        return _empty(404)
+        return EmptyResponse(404)
     if isinstance(error, exceptions.ParseError):
-        return _empty(400)
+        return EmptyResponse(400)
+    if isinstance(error, TransitionNotAllowed):
+        error = Conflict()
     if isinstance(error, DomainError):
         return _domain(error, getattr(context.get("view"), "errors_as", ""))
     if isinstance(error, exceptions.APIException):
@@ -42,13 +60,9 @@ def billing_errors(error: Exception, context: dict[str, Any]) -> Response | None
     return None
 
 
-def _empty(status: int) -> Response:
-    return Response(status=status, content_type="text/html; charset=utf-8")
-
-
 def _domain(error: DomainError, shape: str) -> Response:
     if error.http_status == 404 and error.mensagem == type(error).mensagem:
-        return _empty(404)
+        return EmptyResponse(404)
     if isinstance(error, InvalidInput) and error.erros and shape:
         return Response({"errors": by_field(error.erros, shape)}, status=422)
     # 409 tells staff that their screen is old; the documented codes know only 422.

@@ -7,7 +7,7 @@ columns and changes only the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -16,6 +16,12 @@ from django.db.models import QuerySet
 _FIRST_MARK = 7_000_000_000_000_000_001  # no id; a value the query brings along by itself neither
 
 Converters = list[tuple[int, list[Callable[..., Any]], Any]]
+
+
+def _lists(mark: int, values: Sequence[int]) -> dict[str, str]:
+    """The two forms in which `__among` passes its list (lib.bulk), by what the mark's own is."""
+    text = ",".join(map(str, values))
+    return {f"{{{mark}}}": f"{{{text}}}", f"[{mark}]": f"[{text}]"}
 
 
 class _Ready(NamedTuple):
@@ -27,7 +33,8 @@ class _Ready(NamedTuple):
 class CompiledQuery:
     """`build(id, …)` answers a values_list query; `rows(id, …)` runs it for other ids.
 
-    All parameters are integers, used as they are in the conditions.
+    All parameters are integers, used as they are in the conditions; a parameter of an `__among`
+    condition, built from the list of the mark alone, is a list of integers.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Any]], *, n_parameters: int = 1) -> None:
@@ -35,10 +42,14 @@ class CompiledQuery:
         self._marks = tuple(_FIRST_MARK + n for n in range(n_parameters))
         self._ready: dict[str, _Ready] = {}
 
-    def rows(self, *ids: int) -> list[list[Any]]:
+    def rows(self, *ids: int | Sequence[int]) -> list[list[Any]]:
         """All rows, their values as the ORM gives them."""
         ready = self._ready.get(connection.vendor) or self._compile()
-        given = dict(zip(self._marks, ids, strict=True))
+        given: dict[Any, Any] = {}
+        for mark, value in zip(self._marks, ids, strict=True):
+            given[mark] = value
+            if not isinstance(value, int):
+                given |= _lists(mark, value)
         with connection.cursor() as cursor:
             cursor.execute(ready.sql, [given.get(value, value) for value in ready.params])
             rows = [list(row) for row in cursor.fetchall()]

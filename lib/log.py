@@ -97,6 +97,10 @@ class RequestIdMiddleware:
         request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            response = self.get_response(request)
+            try:
+                response = self.get_response(request)
+            finally:
+                # Bound by whoever authenticates; the thread goes on to other requests.
+                structlog.contextvars.unbind_contextvars("caller_id")
         response["X-Request-Id"] = request_id
         return response

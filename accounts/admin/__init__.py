@@ -1,3 +1,3 @@
-from accounts.admin import people, site, tokens, trail, work
+from accounts.admin import people, site, tokens, trail, webhook_log, webhooks, work
 
-__all__ = ["people", "site", "tokens", "trail", "work"]
+__all__ = ["people", "site", "tokens", "trail", "webhook_log", "webhooks", "work"]

@@ -1,6 +1,8 @@
-"""Background work: tasks, notices, signs of life."""
+"""Background work: tasks, signs of life."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -14,9 +16,9 @@ from accounts.admin_display import Tone, chip
 from accounts.admin_trail import actor_in
 from accounts.models import (
     Heartbeat,
+    IdempotencyRecord,
     Job,
     JobError,
-    WebhookEvent,
 )
 from accounts.services.jobs import request_cancel
 from lib.errors import DomainError
@@ -106,13 +108,19 @@ class JobErrorAdmin(TenantAdmin):
     ordering = ("-pk",)
 
 
-@admin.register(WebhookEvent)
-class WebhookEventAdmin(TenantAdmin):
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(TenantAdmin):
+    """Which keys were used; the answers kept for them are their senders' business."""
+
+    tenant_path = ()  # the operator's alone
     section = SYSTEM
-    list_display = ("event", "object_type", "object_id", "created_at")
-    list_filter = ("event",)
+    list_display = ("key", "status", "created_at")
+    search_fields = ("=key",)
     ordering = ("-pk",)
-    fields = ("event", "object_type", "object_id", "payload", "created_at")
+    fields = ("key", "status", "created_at")
+
+    def audited_accounts(self, obj: Any) -> list[int]:
+        return [obj.account_id]
 
 
 @admin.register(Heartbeat)

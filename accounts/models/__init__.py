@@ -4,7 +4,12 @@ from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.job import Job, JobError
 from accounts.models.token import ApiToken
 from accounts.models.user import Membership, User
-from accounts.models.webhook import WebhookEvent
+from accounts.models.webhook import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
 
 __all__ = [
     "Account",
@@ -19,5 +24,8 @@ __all__ = [
     "TenantModel",
     "TenantQuerySet",
     "User",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "WebhookEvent",
 ]

@@ -71,6 +71,13 @@ def once(
         return Answer(record.status, record.body)
 
 
+def is_known(account: Account, *, key: str, fingerprint: str) -> bool:
+    """Will this very request be answered with what was kept?"""
+    fresh = clock.now() - KEPT
+    known = IdempotencyRecord.objects.of(account).filter(key=key, created_at__gte=fresh)
+    return bool(known.filter(fingerprint=fingerprint).exists())
+
+
 def _claim(account: Account, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:
     """The key's row, locked until the commit, and whether it is new."""
     now = clock.now()

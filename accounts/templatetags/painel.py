@@ -19,6 +19,8 @@ ORDER = (
     "Faturamento",
     "Clientes",
     "Contratos e regras",
+    "Cobrança",
+    "Notas fiscais",
     "Reajustes",
     "Modelos e PDF",
     "Acessos",

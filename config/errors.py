@@ -1,0 +1,52 @@
+"""What is answered where no view is: unknown addresses, bad requests and our own faults.
+
+Programs (/api/, /crm/) get what the API documents; people get a plain page, made without templates
+and database, which may be what failed.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.html import format_html
+
+_PROGRAMS = ("/api/", "/crm/")
+_PAGE = (
+    '<!doctype html><html lang="pt-br"><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width"><title>{}</title>'
+    '<body style="font-family:sans-serif;margin:3rem auto;max-width:40rem;padding:0 1rem">'
+    "<h1>{}</h1><p>{}</p></body></html>"
+)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_program(request):
+        return _empty(400)
+    return _page(400, "Requisição inválida", "O navegador enviou algo que não entendemos.")
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_program(request):
+        return _empty(404)
+    return _page(404, "Página não encontrada", "Confira o endereço.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """No detail, but the id under which the logs tell everything."""
+    code = getattr(request, "request_id", "")
+    text = f"Erro interno. Se precisar de ajuda, informe o código {code}."
+    if _is_program(request):
+        shape = {"ensure_ascii": False}
+        return JsonResponse({"errors": text}, status=500, json_dumps_params=shape)
+    return _page(500, "Algo deu errado", text)
+
+
+def _is_program(request: HttpRequest) -> bool:
+    return request.path_info.startswith(_PROGRAMS)
+
+
+def _empty(status: int) -> HttpResponse:
+    return HttpResponse(status=status)
+
+
+def _page(status: int, title: str, text: str) -> HttpResponse:
+    return HttpResponse(format_html(_PAGE, title, title, text), status=status)
