@@ -43,6 +43,10 @@ class CannotApprove(Conflict):
     mensagem = "O faturamento não pode ser aprovado."
 
 
+class CannotChange(Conflict):
+    mensagem = "O faturamento não pode ser alterado."
+
+
 class CannotVoid(Stale):
     mensagem = "O faturamento não pode ser anulado."
 

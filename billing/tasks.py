@@ -38,6 +38,13 @@ def purge_pdf_cache() -> int:
     return purge()
 
 
+def purge_attachments() -> int:
+    """Delete attached files that a rollback or a deleted invoice left behind."""
+    from billing.services.attachments import purge_orphans
+
+    return purge_orphans()
+
+
 def fetch_indexes() -> dict[str, str]:
     """Ask Banco Central for each index; one that fails does not stop the others."""
     from billing.services.indexes import fetch_index

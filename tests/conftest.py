@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.db.models.signals import post_migrate
 
@@ -60,6 +61,12 @@ def _emptiable(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for table in APPEND_ONLY:
         append_only.remove(connection, table)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> None:
+    """Requests are counted by token, and after a rollback the next test's token has the same id."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 from billing.admin import (
     catalog,
+    collection,
     contracts,
     documents,
+    emails,
     indexes,
     invoices,
+    nfses,
     parties,
     rules,
     runs,
@@ -12,10 +15,13 @@ from billing.admin import (
 
 __all__ = [
     "catalog",
+    "collection",
     "contracts",
     "documents",
+    "emails",
     "indexes",
     "invoices",
+    "nfses",
     "parties",
     "rules",
     "runs",

@@ -12,6 +12,8 @@ from lib.br import fold
 BILLING = "Faturamento"
 CUSTOMERS = "Clientes"
 AGREEMENTS = "Contratos e regras"
+COLLECTION = "Cobrança"
+NOTES = "Notas fiscais"
 READJUSTMENTS = "Reajustes"
 PRINTING = "Modelos e PDF"
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 from lib.money import CENT, NBSP, brl, half_up, truncate
 
 NOT_100_PERCENT = "Os vencimentos não totalizam 100%."
+# billing-api §6.1: how far from 100 the percents of an invoice may add up.
+TOLERANCE = Decimal("0.01")
 _ZERO = Decimal("0.00")
 
 
@@ -47,18 +49,43 @@ def split_equal(total: Decimal, parts: int) -> list[Decimal]:
 def split_percent(total: Decimal, percents: Sequence[Decimal]) -> list[Decimal]:
     """SPLIT-2: each part but the last is total × % half-up; the last takes the rest.
 
-    The percents must add up to 100.00 once their sum is rounded to two decimals, so 33.3333 three
-    times passes; otherwise ValueError. A 0% part is R$ 0,00 (billing-api §6.1). When rounding the
-    first ones up leaves less than nothing for the last, ValueError of SPLIT-3.
+    The percents must add up to 100 (`total_100`), otherwise ValueError. A 0% part is R$ 0,00
+    (billing-api §6.1). When rounding the first ones up leaves less than nothing for the last,
+    ValueError of SPLIT-3.
     """
     amount = _cents(total)
-    if half_up(sum(percents, Decimal(0))) != 100 or any(percent < 0 for percent in percents):
+    if not total_100(percents):
         raise ValueError(NOT_100_PERCENT)
     firsts = [half_up(amount * percent / 100) for percent in percents[:-1]]
     rest = amount - sum(firsts, _ZERO)
     if rest < 0:
         check_minimum([rest])
     return [*firsts, rest]
+
+
+def total_100(percents: Sequence[Decimal]) -> bool:
+    """Whether the percents add up to 100, give or take 0.01: three times 33.33 does (§6.1)."""
+    if any(percent < 0 for percent in percents):
+        return False
+    return abs(sum(percents, Decimal(0)) - 100) <= TOLERANCE
+
+
+def complete_percents(percents: Sequence[Decimal | None]) -> list[Decimal]:
+    """The percents, each None replaced by an equal share of what the others leave of 100 (§6.1).
+
+    Shares have 4 decimals and are never negative; the last takes what cutting them off left only
+    where that would be too much to pass for 100.
+    """
+    rest = max(100 - sum((p for p in percents if p is not None), Decimal(0)), Decimal(0))
+    missing = percents.count(None)
+    if not missing:
+        return [percent for percent in percents if percent is not None]
+    share = truncate(rest / missing, 4)
+    odd = rest - share * missing
+    found = [share if percent is None else percent for percent in percents]
+    if odd > TOLERANCE:
+        found[len(found) - 1 - list(reversed(percents)).index(None)] += odd
+    return found
 
 
 def equal_percent(parts: int) -> Decimal:

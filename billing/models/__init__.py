@@ -1,5 +1,7 @@
 from billing.models.catalog import Plan, PlanProduct, ServiceItem
+from billing.models.collection import ChargeTemplate, FinancialAccount
 from billing.models.contract import Contract
+from billing.models.email import EmailTemplate
 from billing.models.index import (
     SGS_SERIES,
     PriceIndex,
@@ -8,6 +10,7 @@ from billing.models.index import (
     ScheduledUpdate,
 )
 from billing.models.invoice import Attachment, FollowUp, Invoice, InvoiceLine, Transaction
+from billing.models.nfse import Nfse, NfseServiceItem, NfseTemplate
 from billing.models.party import (
     Contact,
     CustomerAccess,
@@ -36,11 +39,14 @@ __all__ = [
     "Attachment",
     "BillingOptions",
     "BillingRun",
+    "ChargeTemplate",
     "Contact",
     "Contract",
     "CustomerAccess",
     "DocumentTemplate",
     "DocumentTemplateVersion",
+    "EmailTemplate",
+    "FinancialAccount",
     "FollowUp",
     "Invoice",
     "InvoiceLine",
@@ -48,6 +54,9 @@ __all__ = [
     "InvoiceTally",
     "InvoiceTemplate",
     "Management",
+    "Nfse",
+    "NfseServiceItem",
+    "NfseTemplate",
     "NumberSeries",
     "OrganizationProfile",
     "Party",

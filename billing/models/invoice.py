@@ -319,6 +319,17 @@ class Invoice(TenantModel, BillingOptions):
                 name="invoice_client_number",
             ),
             models.Index(fields=["customer", "id"], name="invoice_customer"),
+            # Deleting an invoice asks which others replace it.
+            models.Index(
+                fields=["replaces"], condition=Q(replaces__isnull=False), name="invoice_replaces"
+            ),
+            # Pages and counts of the API's search, with what it filters by.
+            models.Index(
+                fields=["organization", "issue_date", "id"],
+                include=["account", "state", "customer", "contract"],
+                condition=Q(contract__isnull=False),
+                name="invoice_of_contract",
+            ),
         ]
 
     def __str__(self) -> str:

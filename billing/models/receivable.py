@@ -92,7 +92,11 @@ class Receivable(TenantModel):
                 fields=["account", "due_date"],
                 condition=Q(state="to_receive"),
                 name="receivable_open_due",
-            )
+            ),
+            # Which invoices fall due in a month, whatever became of them.
+            models.Index(
+                fields=["account", "due_date"], include=["invoice"], name="receivable_due"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,13 +8,17 @@ from accounts.models import TenantModel
 
 
 class InvoiceTally(TenantModel):
-    """A change in the number and sum of the invoices of one issue date, due date and status.
+    """A change in the number and sum of the invoices of an organization that are alike.
+
+    Alike: of a contract or not, one issue date, one due date, one status.
 
     PostgreSQL only: triggers of billing_invoice append rows, in the transaction of the change and
     without touching any other row, so that nobody waits; adding them up answers exactly. Rows of
     the same kind are merged now and then (billing.services.tallies).
     """
 
+    organization_id = models.BigIntegerField(null=True)
+    has_contract = models.BooleanField(default=False)
     issue_date = models.DateField()
     due_date = models.DateField(null=True)
     status_code = models.SmallIntegerField()

@@ -49,11 +49,14 @@ _PARCEL_SUMS = (
 # What the list counts by must be what is there; only PostgreSQL keeps tallies.
 _TALLIES = (
     "SELECT issue_date, due_date, status_code FROM ("
-    "SELECT issue_date, due_date, status_code, 1 AS n, total_amount AS v "
+    "SELECT organization_id, contract_id IS NOT NULL AS has_contract, issue_date, due_date, "
+    "status_code, 1 AS n, total_amount AS v "
     "FROM billing_invoice WHERE account_id = %(account)s "
-    "UNION ALL SELECT issue_date, due_date, status_code, -count, -amount "
+    "UNION ALL SELECT organization_id, has_contract, issue_date, due_date, status_code, "
+    "-count, -amount "
     "FROM billing_invoicetally WHERE account_id = %(account)s) AS both_sides "
-    "GROUP BY 1, 2, 3 HAVING SUM(n) <> 0 OR SUM(v) <> 0"
+    "GROUP BY organization_id, has_contract, issue_date, due_date, status_code "
+    "HAVING SUM(n) <> 0 OR SUM(v) <> 0"
 )
 
 CHECKS = [

@@ -65,8 +65,8 @@ def cancel_contract(
     _complete_until(contract, on)
     contract.cancel(on=on, reason=reason)
     contract.save()
-    _end_rules(contract)
-    cancelled = _cancel_future(account, contract, on)
+    end_rules(contract)
+    cancelled = cancel_planned(account, contract, after=on)
     record(
         account,
         actor=actor,
@@ -85,19 +85,19 @@ def _complete_until(contract: Contract, on: date) -> None:
         materialise(contract.account, rule_ids=late, limit=on)
 
 
-def _end_rules(contract: Contract) -> None:
-    for rule in InvoiceRule.objects.filter(contract=contract).exclude(
-        status=InvoiceRule.Status.ENDED
-    ):
+def end_rules(contract: Contract) -> None:
+    """Nothing more is created for the contract."""
+    rules = InvoiceRule.objects.filter(contract=contract).exclude(status=InvoiceRule.Status.ENDED)
+    for rule in rules.select_for_update(no_key=True).order_by("id"):
         rule.end()
         rule.save()
 
 
-def _cancel_future(account: Account, contract: Contract, on: date) -> int:
-    """PRO-2: later invoices not yet emitted, with one notice each."""
-    found = Invoice.objects.filter(
-        contract=contract, state=Invoice.State.TO_EMIT, issue_date__gt=on, is_final=False
-    )
+def cancel_planned(account: Account, contract: Contract, *, after: date | None = None) -> int:
+    """PRO-2: cancel what is not emitted, or was to be issued later than `after`; a notice each."""
+    found = Invoice.objects.filter(contract=contract, state=Invoice.State.TO_EMIT, is_final=False)
+    if after is not None:
+        found = found.filter(issue_date__gt=after)
     ids = list(found.select_for_update().order_by("id").values_list("id", flat=True))
     now = clock.now()
     Invoice.objects.filter(id__among=ids).update(

@@ -119,7 +119,7 @@ def write_invoice(draft: InvoiceDraft, *, account: Account, at: datetime) -> Inv
     _check_sizes(lines)
     amount = sum((line.value for line in lines), _ZERO)
     tax = sum((line.tax_amount for line in lines), _ZERO)
-    parcels = _parcels(draft, gross=amount + tax, minimum=_minimum(organization))
+    parcels = _parcels(draft, gross=amount + tax, minimum=minimum_receivable(organization))
     invoice = _insert_invoice(draft, account, organization, customer, amount, tax, parcels, at)
     insert_rows(InvoiceLine, _LINE_COLUMNS, _line_rows(invoice, lines))
     _insert_receivables(invoice, parcels)
@@ -172,7 +172,8 @@ def _check_sizes(lines: Sequence[LineDraft]) -> None:
             raise fault("services", "valor alto demais")
 
 
-def _minimum(organization: Party) -> Decimal:
+def minimum_receivable(organization: Party) -> Decimal:
+    """The least that a parcel of the organization may be worth, BRL (SPLIT-3)."""
     profile: OrganizationProfile | None = getattr(organization, "profile", None)
     return max(profile.minimum_receivable if profile else _ZERO, CENT)
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from accounts.models import WebhookEvent
-from billing.models import Invoice
+from accounts.services.webhook_outbox import causing_token_id, nudge_after_commit
+from billing.models import Contract, Invoice
 from lib import clock
 from lib.bulk import insert_rows
 
@@ -26,8 +27,11 @@ class Event(StrEnum):
     RECEIVEMENT_ERROR = "receivement_error"
 
 
+CHANGE_PLAN = "change_plan"
 OBJECT_TYPE = "Invoice"
-EVENT_COLUMNS = ("account", "event", "object_type", "object_id", "payload", "created_at")
+EVENT_COLUMNS = (
+    "account", "event", "object_type", "object_id", "payload", "created_at", "caused_by_token_id",
+)  # fmt: skip
 
 
 def payload(
@@ -58,7 +62,23 @@ def announce(invoice: Invoice, event: Event) -> None:
             contract_token=contract.token if contract else None,
         ),
         created_at=clock.now(),
+        caused_by_token_id=causing_token_id(),
     )
+    nudge_after_commit(invoice.account_id)
+
+
+def announce_plan_change(contract: Contract, *, plan_id: int) -> None:
+    """Write the notice of a subscription's new plan; its body names no object (§4)."""
+    WebhookEvent.objects.create(
+        account_id=contract.account_id,
+        event=CHANGE_PLAN,
+        object_type="Contract",
+        object_id=contract.pk,
+        payload={"event": CHANGE_PLAN, "plan_id": plan_id, "contract_token": contract.token},
+        created_at=clock.now(),
+        caused_by_token_id=causing_token_id(),
+    )
+    nudge_after_commit(contract.account_id)
 
 
 def event_row(
@@ -69,12 +89,13 @@ def event_row(
     contract_id: int | None,
     contract_token: str | None,
     at: datetime,
+    token_id: int | None,
 ) -> tuple[Any, ...]:
     """One notice as a row of EVENT_COLUMNS."""
     body = payload(
         event, invoice_id=invoice_id, contract_id=contract_id, contract_token=contract_token
     )
-    return (account_id, event.value, OBJECT_TYPE, invoice_id, body, at)
+    return (account_id, event.value, OBJECT_TYPE, invoice_id, body, at, token_id)
 
 
 def announce_many(
@@ -85,6 +106,7 @@ def announce_many(
     at: datetime,
 ) -> None:
     """Write one notice per (invoice id, contract id, contract token), all in one statement."""
+    token_id = causing_token_id()
     insert_rows(
         WebhookEvent,
         EVENT_COLUMNS,
@@ -96,7 +118,9 @@ def announce_many(
                 contract_id=contract_id,
                 contract_token=token,
                 at=at,
+                token_id=token_id,
             )
             for invoice_id, contract_id, token in invoices
         ),
     )
+    nudge_after_commit(account_id)

@@ -101,7 +101,8 @@ def _save(
     party: Party, values: dict[str, Any], *, actor: Actor, faults: Sequence[FieldError]
 ) -> Party:
     # Names have no constraint of their own (imports may repeat them): one writer at a time.
-    Account.objects.select_for_update().get(pk=party.account_id)
+    # Not against rows that only point to it: a request may have inserted one already.
+    Account.objects.select_for_update(no_key=True).get(pk=party.account_id)
     values = dict(values)
     found = [*faults, *_rules(party, values)]
     if found:

@@ -20,6 +20,7 @@ from billing.services.invoices import (
     save_receivables,
 )
 from billing.services.outbox import Event, announce
+from billing.services.subscription_billing import refresh_validity
 from lib import clock
 from lib.errors import NotFound
 from lib.money import half_up
@@ -145,6 +146,8 @@ def _update_invoice(invoice: Invoice, receivables: Sequence[Receivable]) -> None
     invoice.save()
     if event:
         announce(invoice, event)
+        if invoice.contract_id is not None:
+            refresh_validity(invoice.contract_id)
 
 
 def _status(receivables: Sequence[Receivable]) -> str:

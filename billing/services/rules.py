@@ -114,19 +114,20 @@ def replaceable(rule: InvoiceRule) -> QuerySet[Invoice]:
     )
 
 
+def rewritable(rule: InvoiceRule, *, today: date) -> QuerySet[Invoice]:
+    """Invoices of the rule that follow its texts and values: to be emitted from `today` on."""
+    return Invoice.objects.filter(
+        rule=rule,
+        state=Invoice.State.TO_EMIT,
+        edited_by_hand=False,
+        is_final=False,
+        issue_date__gte=today,
+    )
+
+
 def _rewrite(rule: InvoiceRule, today: date) -> None:
     (terms,) = load_terms(InvoiceRule.objects.filter(pk=rule.pk))
-    found = list(
-        Invoice.objects.filter(
-            rule=rule,
-            state=Invoice.State.TO_EMIT,
-            edited_by_hand=False,
-            is_final=False,
-            issue_date__gte=today,
-        )
-        .select_for_update()
-        .order_by("id")
-    )
+    found = list(rewritable(rule, today=today).select_for_update().order_by("id"))
     if not found:
         return
     try:

@@ -6,17 +6,22 @@ from django.db import connection
 
 _MERGE = """
 WITH several AS (
-    SELECT account_id, issue_date, due_date, status_code FROM billing_invoicetally
-    GROUP BY 1, 2, 3, 4 HAVING count(*) > 1 OR sum(count) = 0
+    SELECT account_id, organization_id, has_contract, issue_date, due_date, status_code
+    FROM billing_invoicetally
+    GROUP BY 1, 2, 3, 4, 5, 6 HAVING count(*) > 1 OR sum(count) = 0
 ), gone AS (
     DELETE FROM billing_invoicetally t USING several s
-    WHERE t.account_id = s.account_id AND t.issue_date = s.issue_date
+    WHERE t.account_id = s.account_id AND t.organization_id = s.organization_id
+    AND t.has_contract = s.has_contract AND t.issue_date = s.issue_date
     AND t.due_date IS NOT DISTINCT FROM s.due_date AND t.status_code = s.status_code
     RETURNING t.*
 )
-INSERT INTO billing_invoicetally (account_id, issue_date, due_date, status_code, count, amount)
-SELECT account_id, issue_date, due_date, status_code, sum(count), sum(amount) FROM gone
-GROUP BY 1, 2, 3, 4 HAVING sum(count) <> 0 OR sum(amount) <> 0
+INSERT INTO billing_invoicetally (
+    account_id, organization_id, has_contract, issue_date, due_date, status_code, count, amount
+)
+SELECT account_id, organization_id, has_contract, issue_date, due_date, status_code,
+    sum(count), sum(amount)
+FROM gone GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(count) <> 0 OR sum(amount) <> 0
 """
 
 

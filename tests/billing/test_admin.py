@@ -27,22 +27,34 @@ from factories import (
 from support.invoices import TODAY, emitted_invoice, new_invoice
 from support.rows import one_of_each
 
-from accounts.access import MODEL_CAPABILITIES, Capability, can
+from accounts.access import MODEL_CAPABILITIES, Capability, can, grant
 from accounts.admin_base import TenantAdmin
-from accounts.models import Account, ApiToken, AuditEvent, Heartbeat, Membership, User
+from accounts.models import (
+    Account,
+    ApiToken,
+    AuditEvent,
+    Heartbeat,
+    Membership,
+    User,
+    WebhookEndpoint,
+)
 from accounts.services.audit import SYSTEM
 from billing.admin.invoices import invoice_chips
 from billing.admin.parties import INVALID_CNPJ
 from billing.documents.cache import PdfFailed
 from billing.models import (
     BillingRun,
+    ChargeTemplate,
     Contact,
     Contract,
     CustomerAccess,
     DocumentTemplate,
     DocumentTemplateVersion,
+    EmailTemplate,
+    FinancialAccount,
     Invoice,
     InvoiceRule,
+    NfseTemplate,
     NumberSeries,
     OrganizationProfile,
     Party,
@@ -57,11 +69,13 @@ from lib import clock
 
 STAFF = ("admin", "financeiro", "fiscal", "suporte")
 ADDED = {
-    ApiToken, Contact, CustomerAccess, DocumentTemplate, DocumentTemplateVersion, Membership,
-    Party, ServiceItem, Transaction, User,
+    ApiToken, ChargeTemplate, Contact, CustomerAccess, DocumentTemplate, DocumentTemplateVersion,
+    EmailTemplate, FinancialAccount, Membership, NfseTemplate, Party, ServiceItem, Transaction,
+    User, WebhookEndpoint,
 }  # fmt: skip
 SHARED = {Heartbeat, PriceIndexValue}  # of no account, so in nobody's trail
-DELETED = {Contact, CustomerAccess, Membership, Transaction}
+DELETED = {Contact, CustomerAccess, Membership, Transaction, WebhookEndpoint}
+CONFIGURED = {WebhookEndpoint}  # not by who may only resend
 OURS = [m for a in ("accounts", "billing") for m in apps.get_app_config(a).get_models()]
 
 
@@ -92,6 +106,8 @@ def expected(role: str, model: type[models.Model]) -> dict[str, int]:
     capability = MODEL_CAPABILITIES[model._meta.label_lower]
     sees = capability is not None and can(role, capability)
     writes = capability is not None and can(role, capability, write=True)
+    if model in CONFIGURED and capability is not None:
+        writes = writes and not grant(role, capability).limit
     reads_trail = can(role, Capability.AUDIT)
     allowed = {
         "changelist": sees,

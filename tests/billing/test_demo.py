@@ -20,10 +20,15 @@ from support.rows import one_of_each
 from accounts.models import Account, ApiToken, AuditEvent, Membership, User
 from accounts.services.tokens import digest, find_token
 from billing.models import (
+    ChargeTemplate,
     Contract,
     DocumentTemplate,
+    EmailTemplate,
+    FinancialAccount,
     Invoice,
     InvoiceRule,
+    Nfse,
+    NfseTemplate,
     NumberSeries,
     OrganizationProfile,
     Party,
@@ -173,6 +178,19 @@ def test_the_organization_has_a_logo_and_both_printed_templates(demo):
     assert all(t.active_version is not None for t in templates)
 
 
+def test_the_organization_has_its_templates_and_a_bank_account(demo):
+    organization = Party.objects.get(account=demo, kind="organization")
+    bank = FinancialAccount.objects.get(organization=organization)
+    default = EmailTemplate.objects.get(organization=organization, default_template=True)
+    sent_with = InvoiceRule.objects.of(demo).filter(management_type="automatic")
+
+    assert EmailTemplate.objects.get(subscription_default_template=True).account == demo
+    assert EmailTemplate.objects.count() == 2
+    assert ChargeTemplate.objects.get(organization=organization).financial_account == bank
+    assert str(NfseTemplate.objects.get(organization=organization).aliquota_iss) == "2.9000"
+    assert set(sent_with.values_list("automatic_email_template_ref", flat=True)) == {default.pk}
+
+
 def test_a_second_run_changes_nothing_and_asks_little(demo):
     before = everything(demo)
 
@@ -204,6 +222,8 @@ def test_a_reset_rebuilds_the_account_and_leaves_the_others_alone(demo, account)
     assert Party.objects.get(account=demo, external_code="demo-a").name == "Padaria Aurora Ltda"
     assert User.objects.get(email="admin@demo.test").check_password("Demo!2026-ok")
     assert InvoiceRule.objects.of(demo).count() == 5
+    assert EmailTemplate.objects.of(demo).count() == 2
+    assert not Nfse.objects.of(demo).exists()
     assert set(NumberSeries.objects.filter(organization__account=demo).values_list(
         "code", "next_number"
     )) == {("1", 1011), ("2", 2261)}  # fmt: skip

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.engine.splitting import check_minimum, equal_percent, split_equal, split_percent
+from billing.engine.splitting import (
+    check_minimum,
+    complete_percents,
+    equal_percent,
+    split_equal,
+    split_percent,
+)
 
 CENT = Decimal("0.01")
 TOTALS = st.decimals(min_value=0, max_value=10**13 - 1, places=2)
@@ -65,7 +71,7 @@ def test_explicit_percentages_round_half_up_and_the_last_takes_the_rest() -> Non
 
 @pytest.mark.parametrize(
     "percents",
-    [["50", "49.99"], ["99.9949"], ["100.005"], ["60", "60"], [], ["33.33"] * 3, ["150", "-50"]],
+    [["50", "49.98"], ["99.9899"], ["100.0101"], ["60", "60"], [], ["33.32"] * 3, ["150", "-50"]],
 )
 def test_percentages_that_do_not_total_100_are_refused(percents: list[str]) -> None:
     with pytest.raises(ValueError) as refusal:
@@ -74,8 +80,11 @@ def test_percentages_that_do_not_total_100_are_refused(percents: list[str]) -> N
     assert str(refusal.value) == "Os vencimentos não totalizam 100%."
 
 
-@pytest.mark.parametrize("percents", [["99.995"], ["100.0049"], ["100", "0.0"], ["0", "100"]])
-def test_the_sum_is_judged_after_rounding_to_two_places(percents: list[str]) -> None:
+@pytest.mark.parametrize(
+    "percents",
+    [["99.99"], ["100.01"], ["33.33"] * 3, ["33.3333"] * 3, ["100", "0.0"], ["0", "100"]],
+)
+def test_the_sum_may_be_a_hundredth_away_from_100(percents: list[str]) -> None:
     parts = split_percent(D("10"), [D(percent) for percent in percents])
 
     assert sum(parts) == 10
@@ -137,3 +146,31 @@ def test_percentages_add_up_to_the_total(total: Decimal, cuts: list[int]) -> Non
     assert min(found) >= 0
     for part, percent in zip(found[:-1], percents, strict=False):
         assert abs(part - total * percent / 100) <= D("0.005")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([None], ["100.0000"]),
+        (["100", None], ["100", "0.0000"]),
+        (["40", None, None], ["40", "30.0000", "30.0000"]),
+        ([None, None, None], ["33.3333"] * 3),
+        ([None, "10", None, None], ["30.0000", "10", "30.0000", "30.0000"]),
+        (["120", None], ["120", "0.0000"]),
+        (["60", "40"], ["60", "40"]),
+        ([], []),
+    ],
+)
+def test_percents_that_are_missing_share_what_is_left(
+    given: list[str | None], expected: list[str]
+) -> None:
+    found = complete_percents([D(percent) if percent else None for percent in given])
+
+    assert found == [D(percent) for percent in expected]
+
+
+def test_many_equal_shares_still_total_100() -> None:
+    found = complete_percents([None] * 360)
+
+    assert found[:359] == [D("0.2777")] * 359
+    assert sum(found) == 100

@@ -24,10 +24,14 @@ from accounts.models import (
     ApiToken,
     AuditEvent,
     Heartbeat,
+    IdempotencyRecord,
     Job,
     JobError,
     Membership,
     User,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
     WebhookEvent,
 )
 from accounts.services.tokens import create_token
@@ -35,17 +39,23 @@ from billing.models import (
     Asset,
     Attachment,
     BillingRun,
+    ChargeTemplate,
     Contact,
     Contract,
     CustomerAccess,
     DocumentTemplate,
     DocumentTemplateVersion,
+    EmailTemplate,
+    FinancialAccount,
     FollowUp,
     Invoice,
     InvoiceLine,
     InvoiceRule,
     InvoiceTally,
     InvoiceTemplate,
+    Nfse,
+    NfseServiceItem,
+    NfseTemplate,
     NumberSeries,
     OrganizationProfile,
     Party,
@@ -104,7 +114,39 @@ def one_of_each(account: Account) -> Rows:
         WebhookEvent: WebhookEvent.objects.of(account).latest("pk"),
         AuditEvent: AuditEvent.objects.of(account).latest("pk"),
     }
-    return rows | _people(account, customer, mark) | _agreements(rows, mark) | _work(rows, mark)
+    for more in (_agreements, _work, _resources, _notices):
+        rows |= more(rows, mark)
+    return rows | _people(account, customer, mark)
+
+
+def _notices(rows: Rows, mark: str) -> Rows:
+    account, event, now = rows[Account], rows[WebhookEvent], clock.now()
+    endpoint = WebhookEndpoint.objects.create(
+        account=account, url="https://exemplo.com.br/", description=f"{mark} webhook", secret="s"
+    )
+    delivery = WebhookDelivery.objects.create(
+        account=account,
+        event=event,
+        endpoint=endpoint,
+        object_type=event.object_type,
+        object_id=event.object_id,
+        tries=1,
+        n_attempts=1,
+        next_attempt_at=now,
+        last_error=f"{mark} erro",
+        created_at=now,
+    )
+    attempt = WebhookAttempt.objects.create(
+        delivery=delivery,
+        number=1,
+        stage=WebhookAttempt.Stage.SEND,
+        at=now,
+        duration_ms=1,
+        error=f"{mark} erro",
+        url=endpoint.url,
+        request_body="{}",
+    )
+    return {WebhookEndpoint: endpoint, WebhookDelivery: delivery, WebhookAttempt: attempt}
 
 
 def _people(account: Account, customer: Party, mark: str) -> Rows:
@@ -158,6 +200,35 @@ def _agreements(rows: Rows, mark: str) -> Rows:
     }
 
 
+def _resources(rows: Rows, mark: str) -> Rows:
+    account, invoice = rows[Account], rows[Invoice]
+    owned = {"account": account, "organization": invoice.organization}
+    bank = FinancialAccount.objects.create(
+        **owned, bank_code="341", bank_branch="4321", bank_account=str(next(_numbers))
+    )
+    note = Nfse.objects.create(
+        **owned,
+        invoice=invoice,
+        customer=invoice.customer,
+        customer_type="Company",
+        customer_name=f"{mark} cliente",
+        nfse_number="1",
+        generated_at=clock.now(),
+    )
+    return {
+        EmailTemplate: EmailTemplate.objects.create(
+            **owned, name=f"{mark} e-mail", subject="Fatura", body="Prezado cliente"
+        ),
+        FinancialAccount: bank,
+        ChargeTemplate: ChargeTemplate.objects.create(
+            **owned, name=f"{mark} boleto", financial_account=bank
+        ),
+        NfseTemplate: NfseTemplate.objects.create(**owned, name=f"{mark} nota"),
+        Nfse: note,
+        NfseServiceItem: NfseServiceItem.objects.create(nfse=note, description=f"{mark} serviço"),
+    }
+
+
 def _work(rows: Rows, mark: str) -> Rows:
     account, invoice = rows[Account], rows[Invoice]
     n, now = next(_numbers), clock.now()
@@ -174,6 +245,9 @@ def _work(rows: Rows, mark: str) -> Rows:
         Job: job,
         JobError: JobError.objects.create(job=job, item=f"{mark} linha", cause="Motivo."),
         Heartbeat: beat,
+        IdempotencyRecord: IdempotencyRecord.objects.create(
+            account=account, key=f"chave-{n}", fingerprint="f", created_at=now
+        ),
         BillingRun: run,
         RunEntry: RunEntry.objects.create(run=run, outcome="created", detail=f"{mark} detalhe"),
         PriceIndexValue: PriceIndexValue.objects.create(

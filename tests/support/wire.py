@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -73,6 +74,13 @@ def fixtures() -> list[Fixture]:
         Fixture(path.stem, json.loads(path.read_text(encoding="utf-8")))
         for path in sorted(FOLDER.glob("*.json"))
     ]
+
+
+def day_of(fixture: Fixture) -> str:
+    """The day of the call, ISO: after the last receipt it tells of, for none lies in the future."""
+    text = json.dumps(fixture.data)
+    found = re.findall(r'"received_at": "(\d\d)/(\d\d)/(\d{4})"', text)
+    return max(["2025-02-12", *(f"{y}-{m}-{d}" for d, m, y in found)])
 
 
 def prepare(fixture: Fixture, account: Account) -> None:

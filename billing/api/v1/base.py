@@ -9,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import JsonParser, TokenRateThrottle, idempotent
+from accounts.api import JsonNegotiation, JsonParser, TokenRateThrottle, idempotent
 from accounts.authentication import TokenAuthentication
 from accounts.models import Account, ApiToken
 from accounts.services.audit import Actor, actor_of
-from billing.api.v1.fields import is_blank, parse_date, parse_id
+from billing.api.v1.fields import is_blank, is_storable, parse_date, parse_id
 from billing.api.v1.shapes import In, Sent
-from lib.api_errors import LISTS
+from lib.api_errors import LISTS, LengthRequired
 from lib.errors import InvalidInput, NotFound
 
 __all__ = ["LISTS"]
@@ -38,6 +38,7 @@ class BillingView(APIView):
 
     authentication_classes = (TokenAuthentication,)
     parser_classes = (JsonParser,)
+    content_negotiation_class = JsonNegotiation
     throttle_classes = (TokenRateThrottle,)
     envelope: ClassVar[str] = ""
     errors_as: ClassVar[str] = LISTS
@@ -73,6 +74,12 @@ class BillingView(APIView):
         super().initial(request, *args, **kwargs)
         if any(value is None for value in kwargs.values()):
             raise NotFound()
+        if request.method in ("POST", "PUT", "PATCH") and hasattr(self, request.method.lower()):
+            _read_body(request)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """The methods of this address are in `Allow`, as in every answer."""
+        return no_content()
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)
@@ -87,7 +94,7 @@ class BillingView(APIView):
     def body(self) -> dict[str, Any]:
         """The body's object. Everything but an object is as good as malformed: 400, empty."""
         data: Any = self.request.data
-        inner = data.get(self.envelope)
+        inner = data.get(self.envelope) if self.envelope else None
         return inner if isinstance(inner, dict) else data
 
     def parameter(self, name: str) -> str:
@@ -112,8 +119,19 @@ class BillingView(APIView):
 def _path_id(name: str, text: Any) -> Any:
     """Segments called id or …_id become numbers; None is what cannot be one."""
     if name != "id" and not name.endswith("_id"):
-        return text
+        return text if is_storable(str(text)) else None
     return parse_id(text) if re.fullmatch(r"\d+", str(text), re.ASCII) else None
+
+
+def _read_body(request: Request) -> None:
+    """A malformed body is refused before anything is done, also where no attribute is read.
+
+    A chunked body has no length, and without one the server interface reads nothing: refused (411),
+    since an update without attributes would succeed.
+    """
+    if request.headers.get("Transfer-Encoding") and not request.META.get("CONTENT_LENGTH"):
+        raise LengthRequired()
+    _ = request.data
 
 
 def no_content() -> Response:

@@ -1,65 +1,67 @@
-"""How an endpoint describes itself in the OpenAPI page, once for all of them."""
+"""How an endpoint describes itself in the OpenAPI page, once for all of them.
+
+What is said here is data; `billing.api.openapi` makes the document of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from billing.api.v1.shapes import In, Out
 from lib.api_errors import LISTS, TEXTS
 
-_CODES = {
-    400: "Parâmetro de busca ausente ou inválido",
-    401: "Token ausente ou inválido (corpo vazio)",
-    404: "Não encontrado nesta conta (corpo vazio)",
-    413: "Corpo grande demais",
-    415: "O corpo não é JSON",
-    422: "Dados ou situação não permitem",
-    429: "Limite de requisições por minuto excedido",
+# Code → the shared response of `billing.api.openapi_parts` that describes it.
+_REFUSALS = {
+    400: "BadParameter",
+    401: "Unauthorized",
+    404: "NotFound",
+    429: "TooMany",
 }
+_INVALID = {LISTS: "InvalidLists", TEXTS: "InvalidTexts"}
 
 
-def _errors_body(name: str, doc: str, errors: Any) -> type[serializers.Serializer[Any]]:
-    """`{"errors": …}`. Made here because `errors` is also a property of every serializer."""
-    return type(name, (serializers.Serializer,), {"__doc__": doc, "errors": errors})
+@dataclass(frozen=True)
+class Answer:
+    """`{"company": {…}}`, or `{"companies": […]}`, with the page's numbers when `paged`."""
+
+    key: str
+    shape: type[Out]
+    many: bool = False
+    paged: bool = False
 
 
-ErrorOut = _errors_body("ErrorOut", "Erro em um só texto (forma C).", serializers.CharField())
-ListErrorsOut = _errors_body(
-    "ListErrorsOut",
-    "Erros por campo, cada um com sua lista de mensagens (forma A), ou um só texto (forma C).",
-    serializers.JSONField(),
-)
-TextErrorsOut = _errors_body(
-    "TextErrorsOut",
-    "Erros por campo, cada um com uma mensagem (forma B), ou um só texto (forma C).",
-    serializers.JSONField(),
-)
+@dataclass(frozen=True)
+class Body:
+    """A body to send, in its envelope or bare (billing-api §1.4)."""
+
+    kind: type[In]
+    envelope: str
 
 
-@cache
-def one(key: str, shape: type[Out]) -> type[serializers.Serializer[Any]]:
+@dataclass(frozen=True)
+class Shared:
+    """A response that many endpoints have in common, by its name among the components."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class NoBody:
+    """A response of which the code is all."""
+
+
+def one(key: str, shape: type[Out]) -> Answer:
     """`{"company": {…}}`."""
-    return type(f"{shape.__name__}One", (serializers.Serializer,), {key: shape()})
+    return Answer(key, shape)
 
 
-@cache
-def listed(key: str, shape: type[Out], *, paged: bool = False) -> type[serializers.Serializer[Any]]:
+def listed(key: str, shape: type[Out], *, paged: bool = False) -> Answer:
     """`{"companies": […]}`, with the page's numbers when `paged`."""
-    fields: dict[str, Any] = {}
-    if paged:
-        fields = {name: serializers.IntegerField() for name in ("page", "per_page", "total_pages")}
-    fields[key] = shape(many=True)
-    return type(f"{shape.__name__}{'Page' if paged else 'List'}", (serializers.Serializer,), fields)
-
-
-@cache
-def _enveloped(key: str, body: type[In]) -> type[serializers.Serializer[Any]]:
-    return type(f"{body.__name__}Body", (serializers.Serializer,), {key: body()})
+    return Answer(key, shape, many=True, paged=paged)
 
 
 def query(
@@ -72,39 +74,28 @@ def query(
 def documented(
     summary: str,
     *,
-    answer: type[serializers.Serializer[Any]] | None = None,
+    answer: Answer | None = None,
     status: int = 200,
     body: type[In] | None = None,
     envelope: str = "",
     errors_as: str = LISTS,
     parameters: Sequence[OpenApiParameter] = (),
     refuses: Sequence[int] = (),
-    examples: Sequence[OpenApiExample] = (),
     description: str = "",
 ) -> Callable[[Any], Any]:
     """Describe a view method. `answer` None is an empty body; `refuses` are its own error codes.
 
-    401, 404, 429 and, with a body, 400, 413, 415 and 422 are every endpoint's.
+    401, 404, 429 and, with a body, 422 are every endpoint's; what the reading of a body may bring
+    is added for each method that takes one.
     """
-    codes = {401, 404, 405, 429, *refuses}
-    if body is not None:
-        codes |= {400, 413, 415, 422}
-    errors = {LISTS: ListErrorsOut, TEXTS: TextErrorsOut}[errors_as]
-    responses: dict[int, Any] = {status: answer or OpenApiResponse(description="Sem corpo")}
+    codes = {401, 404, 429, *refuses} | ({422} if body else set())
+    responses: dict[int, Any] = {status: answer or NoBody()}
     for code in sorted(codes):
-        responses[code] = _refusal(code, errors)
+        responses[code] = Shared(_INVALID[errors_as] if code == 422 else _REFUSALS[code])
     return extend_schema(
         summary=summary,
         description=description or None,
-        request=(_enveloped(envelope, body) if envelope else body) if body else None,
+        request=Body(body, envelope) if body else None,
         responses=responses,
         parameters=list(parameters),
-        examples=list(examples),
     )
-
-
-def _refusal(code: int, errors: Any) -> OpenApiResponse:
-    shape: Any = errors if code == 422 else ErrorOut
-    if code in (401, 404):
-        shape = None
-    return OpenApiResponse(shape, description=_CODES.get(code, "Método não permitido"))

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from rest_framework import serializers
@@ -90,7 +92,7 @@ def parse_decimal(value: Any) -> Decimal | None:
 def parse_id(value: Any) -> int | None:
     """An id given as number or text; None for anything else, UNKNOWN_ID when out of range."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,30}", value.strip(), re.ASCII):
-        value = int(value)
+        value = int(value.strip())  # strip() takes more for space than int() does
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 0 <= value <= MAX_ID else UNKNOWN_ID
@@ -335,6 +337,9 @@ class AnyOut(OutField, serializers.JSONField):
     """A value whose form depends on the object."""
 
 
+# Prices, dates and moments of creation repeat from one row to the next; equal ones are written
+# alike (1.0 and 1.00 too), so what was written once is kept.
+@lru_cache(maxsize=65_536)
 def wire_decimal(value: Decimal) -> str:
     """Without trailing zeros, at least one decimal: "100.0", "14.38", "33.3333"."""
     text = format(value, "f")
@@ -344,11 +349,13 @@ def wire_decimal(value: Decimal) -> str:
     return f"{text}0" if text.endswith(".") else text
 
 
+@lru_cache(maxsize=16_384)
 def wire_date(value: date) -> str:
     """dd/mm/aaaa; faster than strftime, which a page of invoices calls a thousand times."""
     return f"{value.day:02d}/{value.month:02d}/{value.year:04d}"
 
 
+@lru_cache(maxsize=16_384)
 def wire_moment(value: datetime) -> str:
     """dd/mm/aaaa HH:MM:SS -03:00, in São Paulo."""
     local = value.astimezone(_ZONE)
@@ -398,6 +405,13 @@ class IsoMomentOut(OutField, serializers.CharField):
 
     def show(self, value: datetime) -> str:
         return iso_moment(value)
+
+
+class UuidOut(OutField, serializers.UUIDField):
+    """An identifier with dashes, in small letters."""
+
+    def show(self, value: UUID) -> str:
+        return str(value)
 
 
 class CnpjOut(OutField, serializers.CharField):

@@ -23,36 +23,12 @@ from billing.api.v1.fields import (
 )
 from billing.api.v1.shapes import In, Out
 from billing.models.rule import Management
+from billing.services.option_values import KEPT, KEPT_PAYMENT, OPTION_COLUMNS, OPTIONS
+
+__all__ = ["KEPT", "KEPT_PAYMENT", "OPTIONS", "OPTION_COLUMNS"]
 
 NO_CARD = "--"
 API_PAYMENT_METHODS = ("billet", "payment_gateway", "transfer")
-
-# Attributes kept as sent in `integration`; nothing of ours depends on them.
-KEPT = (
-    "emites_service_values_id",
-    "emites_service_value_name",
-    "finance_category",
-    "finance_category_id",
-    "finance_revenue_center",
-    "finance_revenue_center_id",
-    "myfinance_sale_account_id",
-    "myfinance_sale_account_name",
-    "cobrato_charge_config_id",
-    "cobrato_charge_config_name",
-    "cobrato_charge_template_id",
-    "cobrato_charge_template_name",
-)
-# Of payment_information, kept the same way.
-KEPT_PAYMENT = ("financial_charge_template_id", "financial_account_id", "charging_account_id")
-
-# Attribute of the API → column of BillingOptions, where they differ.
-OPTION_COLUMNS = {
-    "automatic_email_template_id": "automatic_email_template_ref",
-    "notification_ruler_id": "notification_ruler_ref",
-    "nfse_template_id": "nfse_template_ref",
-}
-# The options that are columns under their own name.
-OPTIONS = ("management_type", "days_until_automatic_nfe_emission", "issue_nfse")
 
 
 class ServiceIn(In):

@@ -6,22 +6,14 @@ showing are ours, because a page of fifty invoices is five thousand values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from billing.api.v1.fields import (
-    INVALID,
-    InField,
-    KeptIntegerOut,
-    KeptTextOut,
-    OutField,
-    Refused,
-    TextOut,
-)
+from billing.api.v1.fields import INVALID, InField, Refused
+from billing.api.v1.showing import Show, write_show
 from lib.errors import FieldError
 
 MAX_ELEMENTS = 10_000
@@ -104,8 +96,6 @@ def _take_node(
 
 # --- out ---------------------------------------------------------------------------------------
 
-Getter = Callable[[Any], Any]
-
 
 class Out(serializers.Serializer[Any]):
     """An object as answered: declared fields in order, None as null.
@@ -115,67 +105,26 @@ class Out(serializers.Serializer[Any]):
     `ServiceOut(many=True)`; their attribute is an object, a list or a prefetched relation.
     """
 
-    _table: ClassVar[list[tuple[str, Getter, Getter | None]]]
+    _show: ClassVar[Show | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._table = []
+        cls._show = None
 
     @classmethod
     def show(cls, obj: Any) -> dict[str, Any]:
         """The object as a JSON-ready dictionary."""
-        body = {}
-        for name, get, form in cls._table or cls._compile():
-            value = get(obj)
-            body[name] = value if form is None or value is None else form(value)
-        return body
+        return cls.shower()(obj)
 
     @classmethod
     def show_all(cls, objects: Iterable[Any]) -> list[dict[str, Any]]:
-        show = cls.show
+        own = cls.show.__func__ is not Out.show.__func__  # type: ignore[attr-defined]
+        show = cls.show if own else cls.shower()
         return [show(obj) for obj in objects]
 
     @classmethod
-    def _compile(cls) -> list[tuple[str, Getter, Getter | None]]:
-        cls._table = [
-            (name, _getter(cls, name, one), _form(one))
-            for name, one in cls._declared_fields.items()
-        ]
-        return cls._table
-
-
-def _getter(shape: type[Out], name: str, one: Any) -> Getter:
-    own = getattr(shape, f"get_{name}", None)
-    if own is not None:
-        return own  # type: ignore[no-any-return]
-    source = getattr(one, "of", "") or name
-    if isinstance(one, KeptTextOut | KeptIntegerOut):
-        return lambda obj: obj.integration.get(source)
-    if isinstance(one, TextOut) and "." not in source:
-        return _text_getter(source)
-    return attrgetter(source)
-
-
-def _text_getter(source: str) -> Getter:
-    """A blank column is null on the wire, unless "" is what was sent (billing.models.kept)."""
-
-    def get(obj: Any) -> Any:
-        value = getattr(obj, source)
-        return value if value != "" else _blank(obj, source)
-
-    return get
-
-
-def _blank(obj: Any, source: str) -> str | None:
-    kept = getattr(obj, "kept_blank", None)
-    return "" if kept is not None and kept(source) else None
-
-
-def _form(one: Any) -> Getter | None:
-    if isinstance(one, serializers.ListSerializer):
-        shape: Any = type(one.child)
-        return lambda value: shape.show_all(value.all() if hasattr(value, "all") else value)
-    if isinstance(one, Out):
-        return type(one).show
-    changes = isinstance(one, OutField) and type(one).show is not OutField.show
-    return one.show if changes else None
+    def shower(cls) -> Show:
+        """The function behind `show`."""
+        if cls._show is None:
+            cls._show = staticmethod(write_show(cls))
+        return cls._show

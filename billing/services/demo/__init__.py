@@ -14,7 +14,7 @@ from django.db import transaction
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, record
-from billing.services.demo import agreements, indexes, ledger, many, people, wipe
+from billing.services.demo import agreements, indexes, ledger, many, people, resources, wipe
 from billing.services.demo.when import When
 from lib import clock
 
@@ -69,7 +69,8 @@ def load_demo(*, today: date, afresh: bool = False) -> Demo:
     when = When(today)
     indexes.load(at=clock.now())
     everybody = people.load(account, afresh=afresh)
-    contracts = agreements.load(account, everybody, when)
+    email = resources.load(account, everybody.organization)
+    contracts = agreements.load(account, everybody, when, email=email)
     ledger.load(account, everybody, contracts, when)
     many.load(account, everybody, contracts["entregas"], when)
     return Demo(account, today, people.token(account))

@@ -11,6 +11,7 @@ from accounts.models import Account
 from billing.engine.schedule import Schedule, add_months, first_n_after, occurrence
 from billing.models import (
     Contract,
+    EmailTemplate,
     InvoiceRule,
     InvoiceTemplate,
     Plan,
@@ -49,15 +50,20 @@ class RuleData:
     terms: dict[str, Any]
 
 
-def load(account: Account, people: People, when: When) -> dict[str, Contract]:
-    """Catalogue, plans, presets, contracts and rules, created where missing."""
+def load(
+    account: Account, people: People, when: When, *, email: EmailTemplate
+) -> dict[str, Contract]:
+    """Catalogue, plans, presets, contracts and rules, created where missing.
+
+    Automatic invoices are sent with `email`.
+    """
     items = {name: _service(account, name) for name in SERVICES}
     _plans(account, people, items)
-    _presets(account, people)
+    _presets(account, people, email)
     contracts = {
         key: _contract(account, people, key, data) for key, data in _contracts(when).items()
     }
-    for key, data in _rules(when).items():
+    for key, data in _rules(when, email).items():
         _rule(contracts[key], items, data, when, external_code=f"demo-{key}")
     if _clauses(contracts):
         execute_due(account, until=when.today)
@@ -111,7 +117,7 @@ def _plans(account: Account, people: People, items: dict[str, ServiceItem]) -> N
         )
 
 
-def _presets(account: Account, people: People) -> None:
+def _presets(account: Account, people: People, email: EmailTemplate) -> None:
     presets: dict[str, dict[str, Any]] = {
         "Mensal, dia 10": {
             "period_unit": "monthly",
@@ -119,6 +125,7 @@ def _presets(account: Account, people: People) -> None:
             "charge_type": "fixed_day",
             "day_number": 10,
             "management_type": "automatic",
+            "automatic_email_template_ref": email.pk,
         },
         "Avulsa, 7 dias": {"charge_type": "day_quantity", "day_quantity": 7},
     }
@@ -181,9 +188,9 @@ def _contract(account: Account, people: People, key: str, data: dict[str, Any]) 
     return contract
 
 
-def _rules(when: When) -> dict[str, RuleData]:
+def _rules(when: When, email: EmailTemplate) -> dict[str, RuleData]:
     monthly = {"period_unit": "monthly", "month_quantity": 1}
-    automatic = {"management_type": "automatic", "automatic_email_template_ref": 1}
+    automatic = {"management_type": "automatic", "automatic_email_template_ref": email.pk}
     return {
         "plataforma": RuleData(
             "Plataforma de pedidos",

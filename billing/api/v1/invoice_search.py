@@ -1,0 +1,137 @@
+"""What the organization-wide invoice search can be asked for (billing-api §2.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+
+from billing.api.v1.base import BadSearch
+from billing.api.v1.filters import (
+    PAGING,
+    Association,
+    Attribute,
+    Choice,
+    Day,
+    Integer,
+    Kind,
+    filtered,
+    filters,
+)
+from billing.models import Contract, Invoice, InvoiceTally, Party, Receivable
+from billing.selectors.invoices_shown import is_late
+from lib import clock
+
+LATE = "late"
+
+
+class State(Choice):
+    """A state, or late: being collected, with something past due today (§6.5)."""
+
+    def __init__(self) -> None:
+        super().__init__({state: state for state in (*Invoice.State.values, LATE)})
+
+    def any_of(self, path: str, values: Sequence[Any]) -> Q:
+        known = [is_late(clock.today()) if value == LATE else value for value in values]
+        return super().any_of(path, known)
+
+
+class _CustomerKind(Kind):
+    """The customer of a purchase is the organization itself (§6.2)."""
+
+    has_order = False
+
+    def any_of(self, path: str, values: Sequence[Any]) -> Q:
+        sale, purchase = Contract.Kind.SALE, Contract.Kind.PURCHASE
+        return Q(self.is_sold_to(values), contract__kind=sale) | Q(
+            self.is_bought_by(values), contract__kind=purchase
+        )
+
+    def is_sold_to(self, values: Sequence[Any]) -> Q:
+        raise NotImplementedError
+
+    def is_bought_by(self, values: Sequence[Any]) -> Q:
+        raise NotImplementedError
+
+
+class CustomerId(_CustomerKind, Integer):
+    def is_sold_to(self, values: Sequence[int]) -> Q:
+        return Q(customer_id__in=values)
+
+    def is_bought_by(self, values: Sequence[int]) -> Q:
+        return Q(organization_id__in=values)
+
+
+_PARTY_KINDS = {
+    "Company": (Party.Kind.COMPANY, Party.Kind.ORGANIZATION),
+    "Person": (Party.Kind.PERSON,),
+}
+
+
+class CustomerType(_CustomerKind, Choice):
+    def __init__(self) -> None:
+        super().__init__({name: name for name in _PARTY_KINDS})
+
+    def is_sold_to(self, values: Sequence[str]) -> Q:
+        return Q(customer__kind__in=[kind for value in values for kind in _PARTY_KINDS[value]])
+
+    def is_bought_by(self, values: Sequence[str]) -> Q:
+        return Q() if "Company" in values else Q(pk__in=())
+
+
+class TallyState(Choice):
+    """A state as tallies keep it: among the codes of Invoice.status_code."""
+
+    def __init__(self) -> None:
+        n = len(Invoice.STATUS_PAYMENTS)
+        codes: dict[str, list[int]] = {state: [] for state in Invoice.State.values}
+        for position, state in enumerate(Invoice.STATUS_STATES):
+            stored = Invoice.State.CANCELLED.value if state == "void" else state
+            codes[stored] += range(position * n, (position + 1) * n)
+        super().__init__({s: Q(status_code__in=c) for s, c in codes.items()})
+
+
+# What the kept counts can answer.
+TALLIED = {
+    "issue_date": Attribute(Day(), "issue_date"),
+    "state": Attribute(TallyState(), "status_code"),
+}
+
+
+def tallied(tallies: QuerySet[InvoiceTally], params: QueryDict) -> QuerySet[InvoiceTally] | None:
+    """Those that count what is searched for; None when the kept counts do not know."""
+    if connection.vendor != "postgresql":
+        return None
+    try:
+        return filtered(tallies, params, TALLIED)
+    except BadSearch:
+        return None
+
+
+_RECEIVABLES = Association(Receivable, "invoice")
+
+FILTERS = {
+    "issue_date": Attribute(Day(), "issue_date"),
+    "receivables_due_date": Attribute(Day(), "due_date", through=_RECEIVABLES),
+    "state": Attribute(State(), "state"),
+    "customer_id": Attribute(CustomerId(), "customer_id"),
+    "customer_type": Attribute(CustomerType(), "customer__kind"),
+    "contract_id": Attribute(Integer(), "contract_id"),
+}
+
+PARAMETERS = [
+    *filters(
+        "issue_date_gteq",
+        "issue_date_lteq",
+        "receivables_due_date_gteq",
+        "receivables_due_date_lteq",
+        "state_eq",
+        "customer_id_eq",
+        "customer_type_eq",
+        "contract_id_eq",
+    ),
+    *PAGING,
+]
