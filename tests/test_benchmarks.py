@@ -32,6 +32,21 @@ IMPORTS = [
 ]
 
 
+API = [
+    *(
+        f"API, {name}: {what}"
+        for name in (
+            "lista", "busca por mês", "busca por vencimento", "busca por situação", "vencidas",
+            "faturas do contrato", "vencimentos do contrato",
+        )
+        for what in ("8 clientes", "p95", "consultas")
+    ),
+    *(
+        f"API, criar fatura de 3 serviços e 2 vencimentos: {n} cliente(s)" for n in (1, 8)
+    ),
+]  # fmt: skip
+
+
 def writing(step: str) -> list[str]:
     if not IS_POSTGRES:
         return [f"{step}, 40 faturas (SQLite)"]
@@ -61,7 +76,7 @@ def test_the_bench_measures_every_subject_with_value_baseline_and_target(tmp_pat
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [row["name"] for row in rows] == [
-        *writing("materialise"), *writing("emission"), *lists(), *PDFS, *IMPORTS,
+        *writing("materialise"), *writing("emission"), *lists(), *API, *PDFS, *IMPORTS,
     ]  # fmt: skip
     for row in rows:
         assert list(row) == ["name", "value", "unit", "baseline", "ratio", "target", "ok"]

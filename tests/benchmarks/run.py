@@ -19,13 +19,14 @@ from benchmarks.lab import POSTGRES, SQLITE, CaseFailed, Lab, set_up  # noqa: E4
 
 set_up()
 
-from benchmarks import lists, pdf, spreadsheet, writing  # noqa: E402
+from benchmarks import api, lists, pdf, spreadsheet, writing  # noqa: E402
 from benchmarks.report import Row, as_json, as_table  # noqa: E402
 
 SUBJECTS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "materialise": writing.materialise,
     "emission": writing.emission,
     "lists": lists.measure,
+    "api": api.measure,
     "pdf": pdf.measure,
     "import": spreadsheet.measure,
 }

@@ -3,6 +3,9 @@
 `overlap`: each round, four processes run the billing on the same database at the same time and one
 of them is killed -9 at a random moment. A last run finishes the work. Then the invariants must
 hold, and the invoices must be exactly those that arithmetic says, each announced once.
+
+`schemathesis`: each round, generated requests that the OpenAPI document allows and does not allow
+go to every operation of /api/v1; every answer must be one that the document tells of.
 """
 
 from __future__ import annotations
@@ -118,7 +121,18 @@ def _totals(account: Account) -> str:
     return f"{emitted} faturas emitidas uma vez cada, {rows.count() - emitted} a emitir"
 
 
-SOAKS: dict[str, Callable[[argparse.Namespace], None]] = {"overlap": overlap}
+def schemathesis(options: argparse.Namespace) -> None:
+    """The soak of this name: see the top."""
+    from soak.generated import generated
+
+    if found := generated(options):
+        raise Fault("respostas que o documento não prevê: " + "; ".join(found))
+
+
+SOAKS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "overlap": overlap,
+    "schemathesis": schemathesis,
+}
 
 
 def main(arguments: list[str]) -> int:
