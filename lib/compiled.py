@@ -33,22 +33,29 @@ class _Ready(NamedTuple):
 class CompiledQuery:
     """`build(id, …)` answers a values_list query; `rows(id, …)` runs it for other ids.
 
-    All parameters are integers, used as they are in the conditions; a parameter of an `__among`
-    condition, built from the list of the mark alone, is a list of integers.
+    Parameters are integers, used as they are in the conditions, unless `marks` says otherwise: a
+    text among them stands for a text. A parameter of an `__among` condition, built from the list of
+    the mark alone, is a list of integers.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]], *, n_parameters: int = 1) -> None:
+    def __init__(
+        self,
+        build: Callable[..., QuerySet[Any, Any]],
+        *,
+        n_parameters: int = 1,
+        marks: tuple[Any, ...] = (),
+    ) -> None:
         self._build = build
-        self._marks = tuple(_FIRST_MARK + n for n in range(n_parameters))
+        self._marks = marks or tuple(_FIRST_MARK + n for n in range(n_parameters))
         self._ready: dict[str, _Ready] = {}
 
-    def rows(self, *ids: int | Sequence[int]) -> list[list[Any]]:
+    def rows(self, *ids: int | str | Sequence[int]) -> list[list[Any]]:
         """All rows, their values as the ORM gives them."""
         ready = self._ready.get(connection.vendor) or self._compile()
         given: dict[Any, Any] = {}
         for mark, value in zip(self._marks, ids, strict=True):
             given[mark] = value
-            if not isinstance(value, int):
+            if not isinstance(value, int | str):
                 given |= _lists(mark, value)
         with connection.cursor() as cursor:
             cursor.execute(ready.sql, [given.get(value, value) for value in ready.params])

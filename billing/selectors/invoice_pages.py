@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum, Window
 
 from accounts.models import Account
-from billing.models import Invoice, InvoiceTally
+from billing.models import Invoice, InvoiceTally, Party
+from lib.compiled import CompiledQuery
+from lib.errors import NotFound
+
+FAR = 2**40
 
 
 class Slice(NamedTuple):
@@ -22,6 +26,20 @@ class Slice(NamedTuple):
 
     ids: list[int]
     total: int
+
+
+_ORGANIZATION = CompiledQuery(
+    lambda account, pk: Party.objects.filter(
+        account_id=account, pk=pk, kind=Party.Kind.ORGANIZATION
+    ).values_list("id"),
+    n_parameters=2,
+)
+
+
+def check_organization(account: Account, organization_id: int) -> None:
+    """Raises NotFound unless it is an organization of the account."""
+    if not _ORGANIZATION.rows(account.pk, organization_id):
+        raise NotFound()
 
 
 def organization_invoices(account: Account, organization_id: int) -> QuerySet[Invoice]:
@@ -51,8 +69,7 @@ def page_of(
 ) -> Slice:
     """A page of `invoices` by issue date and id; `tallies`, if given, count exactly those."""
     if tallies is None:
-        count = invoices.order_by().count()
-        return Slice(_ids(invoices, start, size) if start < count else [], count)
+        return _counted(invoices, start, size)
     counts = tallies.values_list("issue_date").annotate(n=Sum("count"))
     by_date = list(counts.order_by("issue_date"))
     count = sum(n for _, n in by_date)
@@ -60,6 +77,16 @@ def page_of(
     if first is None:
         return Slice([], count)
     return Slice(_ids(invoices.filter(issue_date__gte=first), rest, size), count)
+
+
+def _counted(invoices: QuerySet[Invoice], start: int, size: int) -> Slice:
+    """Found and counted in one statement; past the end there is no row to bring the count."""
+    every = invoices.annotate(n=Window(Count("*"))).order_by("issue_date", "id")
+    # No database passes over more rows than it could hold.
+    rows = list(every.values_list("id", "n")[start : start + size]) if start < FAR else []
+    if rows:
+        return Slice([pk for pk, _ in rows], rows[0][1])
+    return Slice([], invoices.order_by().count() if start else 0)
 
 
 def _where(by_date: Sequence[tuple[date, int]], start: int) -> tuple[date | None, int]:

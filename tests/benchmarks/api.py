@@ -21,6 +21,7 @@ from benchmarks.api_load import Load, call
 from benchmarks.lab import PATHS, POSTGRES, ROOT, Lab
 from benchmarks.report import Row
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -29,6 +30,7 @@ from accounts.services.tokens import create_token
 from billing.models import Contract, Invoice, InvoiceRule, Receivable, ServiceItem
 from billing.services.emission import emit_due
 from billing.services.materialise import extend
+from billing.services.tallies import merge_tallies
 
 CLIENTS = 8
 OCCURRENCES = 20  # invoices of each contract
@@ -129,8 +131,8 @@ def searches(at: dict[str, Any]) -> dict[str, list[str]]:
     pages = max(1, at["n"] // 50)
     some = [rng.randint(1, pages) for _ in range(40)]
     month = "q[issue_date_gteq]=01/03/2027&q[issue_date_lteq]=31/03/2027"
-    due = "q[receivables_due_date_gteq]=01/03/2027&q[receivables_due_date_lteq]=31/03/2027"
-    few = [f"&page={rng.randint(1, max(1, pages // 25))}" for _ in range(20)]
+    due = "q[receivables_due_date_gteq]=08/03/2027&q[receivables_due_date_lteq]=14/03/2027"
+    few = [f"&page={rng.randint(1, max(1, pages // 50))}" for _ in range(20)]
     contracts = at["contracts"]
     span = "issue_date_from=01-01-2026&issue_date_to=31-12-2030"
     dues = "due_date_from=01-01-2026&due_date_to=31-12-2030"
@@ -157,13 +159,14 @@ def seed(*, n: int) -> dict[str, Any]:
     at.account.monthly_block_months = OCCURRENCES - 1
     at.account.save()
     rules = seeding.recurring(at, end_date=None)
-    InvoiceRule.objects.filter(id__among=rules).update(parcel_number=2)
+    InvoiceRule.objects.filter(id__among=rules).update(parcel_number=2, day_number=F("id") % 28 + 1)
     extend(at.account, until=seeding.TODAY, today=seeding.TODAY)
     emit_due(at.account, until=date(2026, 12, 15), today=date(2026, 12, 1))
     emitted = Receivable.objects.filter(account=at.account, state="to_receive")
     emitted.filter(id__in=list(emitted.values_list("id", flat=True)[: customers // 2])).update(
         due_date=date.today() - timedelta(days=30)
     )
+    merge_tallies()  # as the scheduled task does
     seeding.analyse()
     _, token = create_token(at.account, name="Medição", scope=ApiToken.Scope.BILLING)
     contracts = Contract.objects.of(at.account).order_by("id").values_list("id", flat=True)[:200]
@@ -206,7 +209,7 @@ def _server(payload: Path, engine: str) -> Iterator[int]:
         env.pop("DATABASE_URL", None)
     command = [sys.executable, "-m", "gunicorn", "benchmarks.api_server:application"]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", "--preload"]
-    command += ["--log-level", "warning", "--no-control-socket"]
+    command += ["--log-level", "warning", "--no-control-socket", "-c", "python:devtools.gate"]
     server = subprocess.Popen(command, env=env, cwd=ROOT)
     try:
         _wait(port, server)

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import JsonNegotiation, JsonParser, TokenRateThrottle, idempotent
+from accounts.api import JsonNegotiation, JsonParser, JsonRenderer, TokenRateThrottle, idempotent
 from accounts.authentication import TokenAuthentication
 from accounts.models import Account, ApiToken
 from accounts.services.audit import Actor, actor_of
@@ -38,6 +38,7 @@ class BillingView(APIView):
 
     authentication_classes = (TokenAuthentication,)
     parser_classes = (JsonParser,)
+    renderer_classes = (JsonRenderer,)
     content_negotiation_class = JsonNegotiation
     throttle_classes = (TokenRateThrottle,)
     envelope: ClassVar[str] = ""

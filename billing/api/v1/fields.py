@@ -7,7 +7,7 @@ Output fields have `show(value)`: what stands in the JSON; None is always null.
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -355,11 +355,16 @@ def wire_date(value: date) -> str:
     return f"{value.day:02d}/{value.month:02d}/{value.year:04d}"
 
 
-@lru_cache(maxsize=16_384)
 def wire_moment(value: datetime) -> str:
     """dd/mm/aaaa HH:MM:SS -03:00, in São Paulo."""
-    local = value.astimezone(_ZONE)
-    return f"{wire_date(local)} {local:%H:%M:%S} {_offset(local)}"
+    # Without its zone: hashing an aware moment costs more than writing it.
+    return _moment_of_utc(value.astimezone(UTC).replace(tzinfo=None, microsecond=0))
+
+
+@lru_cache(maxsize=16_384)
+def _moment_of_utc(naive: datetime) -> str:
+    local = naive.replace(tzinfo=UTC).astimezone(_ZONE)
+    return f"{wire_date(local.date())} {local:%H:%M:%S} {_offset(local)}"
 
 
 def iso_moment(value: datetime) -> str:

@@ -16,9 +16,10 @@ from billing.api.v1.docs import documented, listed, one, query
 from billing.api.v1.filters import Page, filtered
 from billing.api.v1.invoice_search import FILTERS, PARAMETERS, tallied
 from billing.api.v1.invoice_shapes import InvoiceChangesIn, InvoiceIn, InvoiceOut
-from billing.models import Contract, Invoice, Party
+from billing.models import Contract, Invoice
 from billing.selectors.invoice_pages import (
     Slice,
+    check_organization,
     contract_invoices,
     organization_invoices,
     organization_tallies,
@@ -119,8 +120,7 @@ class OrganizationInvoiceSearchView(_InvoicesView):
         "to_receive, received, cancelled e late (em atraso).",
     )
     def get(self, request: Request, organization_id: int) -> Response:
-        kind = Party.Kind.ORGANIZATION
-        Party.objects.only("id").get_of(self.account, pk=organization_id, kind=kind)
+        check_organization(self.account, organization_id)
         page = Page.of(request.query_params)
         found = self.find(organization_id, request.query_params, page)
         shown = InvoiceOut.show_all(invoice_rows(found.ids))

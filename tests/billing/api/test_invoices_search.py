@@ -243,7 +243,7 @@ def test_a_page_takes_the_same_queries_whatever_its_length(api, account, contrac
     for _ in range(4):
         created(api, contract, services=[service(item)] * 2, receivables=due(*["01/03/2025"] * 3))
 
-    assert queries() == one == 8
+    assert queries() == one <= 8
 
 
 # --- of a contract -------------------------------------------------------------------------------
