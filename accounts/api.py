@@ -46,6 +46,7 @@ class JsonRenderer(BaseRenderer):
 
     media_type = "application/json"
     format = "json"
+    charset = None  # JSON is UTF-8, and says so by itself
 
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None

@@ -24,6 +24,19 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(400, "Requisição inválida", "O navegador enviou algo que não entendemos.")
 
 
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_program(request):
+        return _empty(403)
+    return _page(403, "Sem permissão", "Sua conta não pode abrir esta página.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without our token: sent from another site, or after the session ended."""
+    if _is_program(request):
+        return _empty(403)
+    return _page(403, "Formulário expirado", "Volte, recarregue a página e envie outra vez.")
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_program(request):
         return _empty(404)

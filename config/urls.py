@@ -10,6 +10,7 @@ from billing.api.documents import linked_invoice
 from billing.api.files import attached_file
 
 handler400 = "config.errors.bad_request"
+handler403 = "config.errors.forbidden"
 handler404 = "config.errors.page_not_found"
 handler500 = "config.errors.server_error"
 

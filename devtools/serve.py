@@ -34,6 +34,9 @@ def run(arguments: list[str]) -> int:
     ensure_system(PDF_PACKAGES)
     ensure_venv(RUNTIME)
     gate, opening = os.pipe()
+    site = Site(options.host, options.port)
+    # Links in e-mails, bodies and files lead here, unless the environment knows a better address.
+    os.environ.setdefault("PUBLIC_URL", site.url)
     web_env = {**environment(data), "DEV_GATE": str(gate)}
     web = Child("Servidor web", gunicorn(options.host, options.port), web_env, keep=(gate,))
     queue = Child("Fila de tarefas", [str(PYTHON), "manage.py", "qcluster"], environment(data))
@@ -42,7 +45,6 @@ def run(arguments: list[str]) -> int:
     if not prepared(supervisor, options, data):
         return say_stopped()
     os.close(opening)
-    site = Site(options.host, options.port)
     greeting = f"\n  Pronto:  {site.url}\n  Dados:   {data}\n  Parar:   Ctrl-C\n"
     supervisor.run(Watch(site, queue, supervisor, greeting))
     return say_stopped()

@@ -35,6 +35,8 @@ def ensure_venv(requirements: str) -> None:
             return
         if requirements == RUNTIME and _is_for_development():
             requirements = DEVELOPMENT
+        if VENV.is_symlink():
+            raise give_up(".venv é um atalho para outra pasta; apague-o para criar um próprio.")
         try:
             STAMP.unlink(missing_ok=True)
             _create_venv()

@@ -249,6 +249,21 @@ def test_an_environment_whose_python_is_gone_is_made_again(project):
     assert not venv.venv_is_ready(venv.RUNTIME)
 
 
+def test_an_environment_that_is_a_link_to_another_is_left_alone(monkeypatch, project, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (project / ".venv").rename(other / ".venv")
+    (project / ".venv").symlink_to(other / ".venv")
+    stamp = other / ".venv" / "dev-stamp.json"
+    stamp.write_text(json.dumps({"venv": str(other / ".venv")}))
+    before = stamp.read_text()
+
+    with pytest.raises(SystemExit):
+        venv.ensure_venv(venv.RUNTIME)
+
+    assert stamp.read_text() == before
+
+
 def test_a_half_written_stamp_counts_as_none(project):
     (project / ".venv" / "dev-stamp.json").write_text('{"venv": "')
 

@@ -195,9 +195,11 @@ def invoices(at: Tenant, n: int, *, seed: int = 7) -> None:
 
 
 _TALLY = """
-INSERT INTO billing_invoicetally (account_id, issue_date, due_date, status_code, count, amount)
-SELECT account_id, issue_date, due_date, status_code, count(*), sum(total_amount)
-FROM billing_invoice GROUP BY 1, 2, 3, 4
+INSERT INTO billing_invoicetally (account_id, organization_id, has_contract, issue_date, due_date,
+    status_code, count, amount)
+SELECT account_id, organization_id, contract_id IS NOT NULL, issue_date, due_date, status_code,
+    count(*), sum(total_amount)
+FROM billing_invoice GROUP BY 1, 2, 3, 4, 5, 6
 """
 _INDEXES = """
 SELECT format('DROP INDEX %I', c.relname), pg_get_indexdef(c.oid)

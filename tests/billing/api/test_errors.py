@@ -9,6 +9,7 @@ import pytest
 from django.http import Http404
 from django.test import Client
 from django_fsm import TransitionNotAllowed
+from factories import MembershipFactory
 from rest_framework import exceptions
 from support.wire import api_of
 
@@ -155,3 +156,28 @@ def test_a_bad_host_gets_a_plain_page_elsewhere(client):
 
     assert answer.status_code == 400
     assert "Requisição inválida" in answer.content.decode()
+
+
+def test_a_form_without_its_token_is_refused_in_portuguese():
+    answer = Client(enforce_csrf_checks=True).post("/health_check")
+
+    assert answer.status_code == 403
+    assert "Formulário expirado" in answer.content.decode()
+
+
+def test_the_contract_is_only_read():
+    answer = Client(enforce_csrf_checks=True).post("/api/schema")
+
+    assert (answer.status_code, answer.content) == (403, b"")
+
+
+@pytest.mark.django_db
+def test_a_page_that_a_role_may_not_open_is_told_in_portuguese(account):
+    user = MembershipFactory(account=account, role="suporte").user
+    client = Client()
+    client.force_login(user)
+
+    answer = client.get("/admin/accounts/heartbeat/")
+
+    assert answer.status_code == 403
+    assert "Sem permissão" in answer.content.decode()
