@@ -2,7 +2,7 @@
 
 On PostgreSQL they are advisory locks of the session, so that they count between machines; with the
 embedded database everything is on one machine and they are locked files. Both end with the process
-that holds them.
+that holds them. Only `hold` is of another kind: it keeps rows until a transaction ends.
 """
 
 from __future__ import annotations
@@ -15,11 +15,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import Error, connection
+from django.db.models import Model, QuerySet
 
 log = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Model)
 
 POLL_SECONDS = 0.03
 # Files are shared by numbers that fall together, so there are never more than these.
@@ -35,6 +40,24 @@ def exclusive(name: str, number: int, *, wait_seconds: float = 0.0) -> Iterator[
     hold = _advisory if connection.vendor == "postgresql" else locked_file
     with hold(name, number, wait_seconds) as held:
         yield held
+
+
+def hold(rows: QuerySet[Row]) -> list[Row]:
+    """The rows, in order of id, which nobody can delete before the transaction ends.
+
+    Others may change them and hold them too, so those who only refer to a row do not wait for each
+    other. A row that is being deleted is waited for, and is not there if that commits. For plain
+    rows: without select_related. With the embedded database whoever writes is alone anyway.
+    """
+    rows = rows.order_by("pk")
+    if connection.vendor != "postgresql":
+        return list(rows)
+    try:
+        sql, params = rows.query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    # Foreign keys lock the same way, but only at the commit; Django has no word for this.
+    return list(rows.model._base_manager.raw(f"{sql} FOR KEY SHARE", params))
 
 
 @contextmanager

@@ -110,7 +110,8 @@ class FileRow(NamedTuple):
 _INVOICES = CompiledQuery(
     lambda pk: Invoice.objects.filter(id__among=[pk]).values_list(
         *_INVOICE, "contract__kind", "customer__kind"
-    )
+    ),
+    shares_json=True,
 )
 _LINES = CompiledQuery(
     lambda pk: (
@@ -124,10 +125,12 @@ _RECEIVABLES = CompiledQuery(
         Receivable.objects.filter(invoice_id__among=[pk])
         .order_by("invoice_id", "position")
         .values_list(*_RECEIVABLE)
-    )
+    ),
+    shares_json=True,
 )
 _SOME_RECEIVABLES = CompiledQuery(
-    lambda pk: Receivable.objects.filter(id__among=[pk]).values_list(*_RECEIVABLE)
+    lambda pk: Receivable.objects.filter(id__among=[pk]).values_list(*_RECEIVABLE),
+    shares_json=True,
 )
 _FILES = CompiledQuery(
     lambda pk: Attachment.objects.filter(invoice_id__among=[pk]).order_by("id").values_list(*_FILE)

@@ -154,11 +154,14 @@ def _single_line(draft: InvoiceDraft) -> LineDraft:
     """What stands for an invoice without services: its gross value."""
     if draft.gross_value is None:
         raise fault("gross_value", "deve ser numérico")
+    gross = half_up(draft.gross_value)
+    if abs(gross) >= MAX_FACTOR:
+        raise fault("gross_value", "valor alto demais")
     return LineDraft(
         title=draft.title,
         description=draft.options.get("description", ""),
         units=Decimal(1),
-        unit_value=half_up(draft.gross_value),
+        unit_value=gross,
         period_start=draft.start_date,
         period_end=draft.end_date,
     )

@@ -25,7 +25,8 @@ from billing.services.outbox import Event, announce
 from billing.services.references import check_references
 from billing.services.rule_templates import invoice_values_from_template
 from lib import clock
-from lib.errors import FieldError, InvalidInput
+from lib.errors import FieldError, InvalidInput, NotFound
+from lib.locks import hold
 
 _DELETABLE = (Invoice.State.TO_EMIT, Invoice.State.CANCELLED)
 
@@ -48,7 +49,7 @@ def create_from_values(
     `faults` were found while reading. Raises NotFound for a contract, service or preset of another
     account, or InvalidInput with every fault.
     """
-    contract = Contract.objects.get_of(account, pk=contract_id)
+    contract = _held_contract(contract_id, account)
     check_references(account, values)
     values, wrong = _with_template(account, values)
     plan = plan_invoice(contract, values, account=account)
@@ -117,6 +118,13 @@ def delete_invoice(invoice_id: int, *, contract_id: int, account: Account, actor
 
 
 # --- details -----------------------------------------------------------------------------------
+
+
+def _held_contract(contract_id: int, account: Account) -> Contract:
+    """The account's contract, which nobody deletes before the commit. Raises NotFound."""
+    for contract in hold(Contract.objects.of(account).filter(pk=contract_id)):
+        return contract
+    raise NotFound()
 
 
 def _locked(invoice_id: int, contract_id: int, account: Account) -> Invoice:

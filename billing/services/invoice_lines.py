@@ -16,6 +16,7 @@ from accounts.models import Account
 from billing.models import Invoice, InvoiceLine, ServiceItem
 from billing.services.drafts import MAX_FACTOR, MAX_LINES, MAX_TOTAL, LineDraft
 from lib.errors import FieldError, NotFound
+from lib.locks import hold
 from lib.money import half_up
 
 BLANK = "não pode ficar em branco"
@@ -75,11 +76,14 @@ class Services:
 
 
 def items_of(account: Account, elements: Elements) -> dict[int, ServiceItem]:
-    """The catalogue entries that elements name, by id. Raises NotFound for what is not there."""
+    """The catalogue entries that elements name, by id, held so that nobody deletes them meanwhile.
+
+    Raises NotFound for what is not there.
+    """
     ids = {e["service_item_id"] for e in elements if e.get("service_item_id") is not None}
     if not ids:
         return {}
-    found = {item.pk: item for item in ServiceItem.objects.of(account).filter(pk__among=ids)}
+    found = {item.pk: item for item in hold(ServiceItem.objects.of(account).filter(pk__among=ids))}
     if ids - found.keys():
         raise NotFound()
     return found

@@ -123,33 +123,38 @@ def _first_amounts(plan: Plan, values: Values) -> list[FieldError]:
         return [FieldError("gross_value", NOT_NUMBER)]
     total = sum((row.value for row in plan.services.rows), _ZERO)
     invoice.gross_value = total if plan.services.rows else half_up(sent or 0)
-    return _net_amount(invoice, values, is_new_gross=True)
+    return _net_amount(invoice, values, is_new_gross=True, is_one_line=not plan.services.rows)
 
 
 def _new_amounts(plan: Plan, values: Values, *, had_services: bool) -> list[FieldError]:
     """Totals after a change: the last service that goes leaves its gross value behind (§6.1)."""
     invoice, services = plan.invoice, plan.services
     old, sent = invoice.gross_value, values.get("gross_value")
+    is_one_line = False
     if services.services and not had_services:
         services.drop_stand_ins()
     elif not services.services:
         gross = old if sent is None else half_up(sent)
         if had_services or gross != old:
             services.replace_all(stand_in(invoice, gross))
+            is_one_line = True
     if services.is_touched:
         invoice.total_amount = sum((row.value for row in services.rows), _ZERO)
         invoice.total_tax = sum((row.tax_amount for row in services.rows), _ZERO)
         invoice.gross_value = invoice.total_amount + invoice.total_tax
-    return _net_amount(invoice, values, is_new_gross=invoice.gross_value != old)
+    is_new_gross = invoice.gross_value != old
+    return _net_amount(invoice, values, is_new_gross=is_new_gross, is_one_line=is_one_line)
 
 
-def _net_amount(invoice: Invoice, values: Values, *, is_new_gross: bool) -> list[FieldError]:
+def _net_amount(
+    invoice: Invoice, values: Values, *, is_new_gross: bool, is_one_line: bool
+) -> list[FieldError]:
     """`payment_value` as sent, else it follows the gross value."""
     if values.get("payment_value") is not None:
         invoice.payment_value = half_up(values["payment_value"])
     elif is_new_gross:
         invoice.payment_value = invoice.gross_value
-    return amount_faults(invoice.gross_value, invoice.payment_value)
+    return amount_faults(invoice.gross_value, invoice.payment_value, is_one_line=is_one_line)
 
 
 def draft_of(plan: Plan, *, approval: str | None) -> InvoiceDraft:

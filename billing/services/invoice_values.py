@@ -12,7 +12,7 @@ from typing import Any
 
 from billing.errors import CannotChange
 from billing.models import Invoice
-from billing.services.drafts import MAX_TOTAL
+from billing.services.drafts import MAX_FACTOR, MAX_TOTAL
 from billing.services.invoice_lines import TOO_HIGH
 from billing.services.option_values import (
     KEPT,
@@ -111,12 +111,19 @@ def check_allowed(invoice: Invoice, changed: Collection[str]) -> None:
         raise CannotChange()
 
 
-def amount_faults(gross: Decimal, payment: Decimal) -> list[FieldError]:
-    """What keeps the two totals, BRL, from being an invoice's."""
+def amount_faults(gross: Decimal, payment: Decimal, *, is_one_line: bool) -> list[FieldError]:
+    """What keeps the two totals, BRL, from being an invoice's.
+
+    With `is_one_line` the gross value is to be the unit price of the line that stands for it.
+    """
     faults = []
-    for name, amount in (("gross_value", gross), ("payment_value", payment)):
+    highest = MAX_FACTOR if is_one_line else MAX_TOTAL
+    for name, amount, limit in (
+        ("gross_value", gross, highest),
+        ("payment_value", payment, MAX_TOTAL),
+    ):
         if amount < 0:
             faults.append(FieldError(name, NEGATIVE))
-        elif amount >= MAX_TOTAL:
+        elif amount >= limit:
             faults.append(FieldError(name, TOO_HIGH))
     return faults

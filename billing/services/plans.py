@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -236,8 +236,8 @@ def _rules(
         # The price is their sum, whatever was sent for it.
         faults = [fault for fault in faults if fault.campo != "price"]
         faults += _price_of(plan, products) if is_readable else []
-    elif is_readable and ("price" in values or plan.pk is None):
-        faults += _sent_price(plan, values.get("price"))
+    elif is_readable:
+        faults += _own_price(plan, values)
     faults += [FieldError(name, INVALID) for name in KEPT if values.get(name) == NO_ID]
     if is_readable and not any(fault.campo in ("price", "products.unit_value") for fault in faults):
         faults += _instalment_faults(plan)
@@ -251,11 +251,14 @@ def _instalment_faults(plan: Plan) -> list[FieldError]:
     return [FieldError("installments_limit", SMALL_INSTALMENT)]
 
 
-def _sent_price(plan: Plan, price: Decimal | None) -> list[FieldError]:
-    if price is None:
-        return [FieldError("price", NOT_NUMBER)]
-    plan.price = half_up(price)
-    return _price_faults(plan.price)
+def _own_price(plan: Plan, values: Mapping[str, Any]) -> list[FieldError]:
+    """The price of a plan without products: what was sent, else the one it had."""
+    if "price" in values or plan.pk is None:
+        if values.get("price") is None:
+            return [FieldError("price", NOT_NUMBER)]
+        plan.price = half_up(values["price"])
+    # It is the unit price of the one line of each invoice.
+    return _price_faults(plan.price, limit=MAX_FACTOR)
 
 
 def _price_of(plan: Plan, products: Sequence[PlanProduct]) -> list[FieldError]:
@@ -268,13 +271,13 @@ def _price_of(plan: Plan, products: Sequence[PlanProduct]) -> list[FieldError]:
         if max(abs(product.units), abs(product.unit_value)) >= MAX_FACTOR:
             return [FieldError("products.unit_value", TOO_HIGH)]
     plan.price = sum((product.value for product in products), Decimal("0.00"))
-    return _price_faults(plan.price)
+    return _price_faults(plan.price, limit=MAX_TOTAL)
 
 
-def _price_faults(price: Decimal) -> list[FieldError]:
+def _price_faults(price: Decimal, *, limit: Decimal) -> list[FieldError]:
     if price < 0:
         return [FieldError("price", NEGATIVE)]
-    return [FieldError("price", TOO_HIGH)] if price >= MAX_TOTAL else []
+    return [FieldError("price", TOO_HIGH)] if price >= limit else []
 
 
 def _write(plan: Plan, products: _Products) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.models import Account
 from accounts.services.audit import Actor, record
 from billing.errors import CannotReceive, CannotUndoReceipt, fault
-from billing.models import Invoice, Receivable
+from billing.models import Contract, Invoice, Receivable
 from billing.services.drafts import MAX_TOTAL
 from billing.services.invoices import (
     lock_invoice,
@@ -88,8 +88,17 @@ def undo_receipt(receivable_id: int, *, account: Account, actor: Actor) -> Recei
 
 
 def _locked(receivable_id: int, account: Account) -> tuple[Invoice, list[Receivable], Receivable]:
-    """The invoice, then its receivables, locked in this order; and the one asked for among them."""
+    """The invoice, then its receivables, locked in this order; and the one asked for among them.
+
+    Before them a subscription, whose validity follows what is paid: whoever changes its rule locks
+    the contract first, too.
+    """
     found = Receivable.objects.get_of(account, pk=receivable_id)
+    subscriptions = Contract.objects.filter(
+        pk__in=Invoice.objects.filter(pk=found.invoice_id).values("contract"),
+        registration_method=Contract.Registration.SUBSCRIPTION,
+    )
+    list(subscriptions.select_for_update(no_key=True).values_list("pk"))
     invoice = lock_invoice(found.invoice_id, account=account)
     receivables = lock_receivables(invoice)
     for receivable in receivables:

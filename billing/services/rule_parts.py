@@ -17,9 +17,10 @@ from accounts.models import Account
 from billing.engine.readjustment import execution_date, remind_date
 from billing.engine.schedule import MONTHLY, Schedule, first_n_after
 from billing.models import InvoiceRule, Readjustment, RuleService, ScheduledUpdate, ServiceItem
-from billing.services.drafts import MAX_TOTAL
+from billing.services.drafts import MAX_FACTOR, MAX_TOTAL
 from lib.bulk import update_rows
 from lib.errors import FieldError, NotFound
+from lib.locks import hold
 from lib.money import half_up
 
 BLANK = "não pode ficar em branco"
@@ -104,9 +105,12 @@ def compose_services(
 
 
 def _items(entries: Iterable[Entry], account: Account) -> dict[int, ServiceItem]:
+    """The catalogue entries named, held so that nobody deletes them before the rule stands."""
     sent = [entry.get("service_item_id") for entry in entries]
     wanted: set[int] = {pk for pk in sent if pk is not None}
-    found = ServiceItem.objects.of(account).filter(pk__in=wanted) if wanted else ()
+    if not wanted:
+        return {}
+    found = hold(ServiceItem.objects.of(account).filter(pk__among=wanted))
     items = {item.pk: item for item in found}
     if len(items) != len(wanted):
         raise NotFound()
@@ -141,8 +145,12 @@ def _apply_service(
 def _price(service: RuleService) -> list[FieldError]:
     """LINE-1; a `value` that was sent counts for nothing."""
     service.value = half_up(service.units * service.unit_value)
-    fits = abs(service.value) < MAX_TOTAL
-    return [] if fits else [FieldError("services.unit_value", TOO_HIGH)]
+    # Rounding to the column's 4 decimals may have reached the limit that reading checked.
+    if abs(service.units) >= MAX_FACTOR:
+        return [FieldError("services.units", TOO_HIGH)]
+    if abs(service.unit_value) >= MAX_FACTOR or abs(service.value) >= MAX_TOTAL:
+        return [FieldError("services.unit_value", TOO_HIGH)]
+    return []
 
 
 def _place(services: Iterable[RuleService]) -> None:

@@ -46,15 +46,20 @@ _RULE_ONLY = (
 )
 
 
-def unknown_template(template_id: Any) -> FieldError:
+def unknown_template(template_id: int | str) -> FieldError:
     text = f"Não foi possível encontrar o modelo de faturamento com ID {template_id}"
     return FieldError("invoice_template_id", text)
 
 
 def find_template(
-    account: Account, template_id: int, *, single_use: bool
+    account: Account, template_id: int | str, *, single_use: bool
 ) -> InvoiceTemplate | None:
-    """The account's preset of that kind, ready for `template_values`; None when there is none."""
+    """The account's preset of that kind, ready for `template_values`; None when there is none.
+
+    A text is what was sent for an id and can be none.
+    """
+    if isinstance(template_id, str):
+        return None
     found = (
         InvoiceTemplate.objects.of(account)
         .select_related("organization__profile")
@@ -66,7 +71,7 @@ def find_template(
 
 
 def rule_values_from_template(
-    account: Account, template_id: int, values: Mapping[str, Any]
+    account: Account, template_id: int | str, values: Mapping[str, Any]
 ) -> tuple[Values, list[FieldError]]:
     """Values of a rule: those of the periodic preset, overridden by the `values` sent.
 
@@ -79,7 +84,7 @@ def rule_values_from_template(
 
 
 def invoice_values_from_template(
-    account: Account, template_id: int, values: Mapping[str, Any]
+    account: Account, template_id: int | str, values: Mapping[str, Any]
 ) -> tuple[Values, list[FieldError]]:
     """Values of an invoice: those of the single-use preset, overridden by the `values` sent.
 

@@ -13,7 +13,7 @@ from billing.engine import due_dates as due
 from billing.engine import schedule as sch
 from billing.engine.splitting import check_minimum, split_equal
 from billing.models import InvoiceRule
-from billing.services.drafts import MAX_TOTAL
+from billing.services.drafts import MAX_FACTOR, MAX_TOTAL
 from billing.services.rule_templates import DUE_FIELDS
 from lib import clock
 from lib.errors import FieldError, NotFound
@@ -146,8 +146,9 @@ def apply_gross_value(
             return [FieldError("gross_value", NOT_POSITIVE)]
     if rule.gross_value < 0:
         return [FieldError("gross_value", NOT_POSITIVE)]
-    too_high = rule.gross_value >= MAX_TOTAL
-    return [FieldError("gross_value", TOO_HIGH)] if too_high else []
+    # Without services it is the unit price of the one line of each invoice.
+    limit = MAX_FACTOR if services_total is None else MAX_TOTAL
+    return [FieldError("gross_value", TOO_HIGH)] if rule.gross_value >= limit else []
 
 
 def parcel_faults(rule: InvoiceRule) -> list[FieldError]:

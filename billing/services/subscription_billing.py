@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,9 +22,8 @@ from billing.models import (
     RuleService,
     ScheduledUpdate,
 )
-from billing.services.materialise import materialise
 from billing.services.planning import load_terms
-from billing.services.rules import replaceable
+from billing.services.rules import remake, replaceable
 
 # Keys of the contract's `integration`.
 RULE = "subscription_rule_id"
@@ -47,15 +47,17 @@ def follow_plan(contract: Contract, *, today: date) -> None:
     """Replace the open schedule by the contract's present plan, from the next cycle on.
 
     Planned invoices issued after `today` are made again with the new price and period; emitted
-    ones, those of today and before, and those edited by hand stay. No proration.
+    ones, those of today and before, and those edited by hand stay, and what they bill is not
+    billed again (see `remake`). No proration.
     """
     rule = _rule_of(contract)
     if rule is None:
         return
-    first = _next_cycle(rule, _plan(contract), today)
     dropped = replaceable(rule).filter(issue_date__gt=today).select_for_update().order_by("id")
     planned = list(dropped.values_list("id", "occurrence_date", "approval_status"))
-    Invoice.objects.filter(id__among=[pk for pk, _, _ in planned]).delete()
+    ids = [pk for pk, _, _ in planned]
+    first = _next_cycle(rule, _plan(contract), today, planned=ids)
+    Invoice.objects.filter(id__among=ids).delete()
     _restart(rule, contract, first=first)
     # What was blocked stays blocked, as when a rule is re-scheduled.
     blocked = [day for _, day, status in planned if status == Invoice.Approval.BLOCKED]
@@ -120,21 +122,22 @@ def _rule_of(contract: Contract) -> InvoiceRule | None:
     return found[0] if len(found) == 1 and found[0].init_date and found[0].period_unit else None
 
 
-def _next_cycle(rule: InvoiceRule, plan: Plan, today: date) -> date:
-    """The first issue date that is still open: nothing after it was emitted."""
+def _next_cycle(rule: InvoiceRule, plan: Plan, today: date, *, planned: Sequence[int]) -> date:
+    """The first issue date after `today` that is still open: only `planned` (ids) may have it.
+
+    What was emitted, cancelled or edited further ahead does not move it, or the cycles in between
+    would never be billed.
+    """
     assert rule.init_date is not None
     if not rule.gross_value:  # a free plan: nothing was billed
         return max(rule.init_date, first_issue(plan, today))
-    emitted = (
-        Invoice.objects.filter(rule=rule, occurrence_date__isnull=False)
-        .exclude(state__in=(Invoice.State.TO_EMIT, Invoice.State.CANCELLED))
-        .order_by("-occurrence_date")
-        .values_list("occurrence_date", flat=True)
-        .first()
-    )
     (terms,) = load_terms(InvoiceRule.objects.filter(pk=rule.pk))
-    after = max(today, emitted) if emitted else today
-    return occurrence(terms.schedule, first_n_after(terms.schedule, after))
+    kept = Invoice.objects.filter(rule=rule, occurrence_date__gt=today)
+    taken = set(kept.exclude(id__among=planned).values_list("occurrence_date", flat=True))
+    n = first_n_after(terms.schedule, today)
+    while occurrence(terms.schedule, n) in taken:
+        n += 1
+    return occurrence(terms.schedule, n)
 
 
 def _restart(rule: InvoiceRule, contract: Contract, *, first: date) -> None:
@@ -149,7 +152,7 @@ def _restart(rule: InvoiceRule, contract: Contract, *, first: date) -> None:
     _take_services(rule, plan)
     _take_readjustment(rule, plan)
     if rule.next_occurrence is not None:
-        materialise(contract.account, rule_ids=[rule.pk])
+        remake(rule, contract.account)
 
 
 def _take_terms(rule: InvoiceRule, contract: Contract, plan: Plan) -> None:

@@ -122,7 +122,7 @@ def test_what_fell_between_two_that_stay_is_made_again(rule):
     assert Invoice.objects.get(rule=rule, issue_date=date(2026, 3, 1)).number == 3
 
 
-def test_other_dates_go_on_after_the_last_that_stays(rule):
+def test_other_dates_are_made_around_one_that_stays(rule):
     december = Invoice.objects.get(rule=rule, issue_date=date(2026, 12, 1))
     Invoice.objects.filter(pk=december.pk).update(number=99)
     rule.init_date = date(2026, 1, 20)
@@ -131,12 +131,13 @@ def test_other_dates_go_on_after_the_last_that_stays(rule):
     reapply_rule(rule.pk, account=rule.account, today=TODAY)
 
     days = list(invoices(rule).values_list("issue_date", flat=True))
-    assert days[:5] == [
-        date(2026, 1, 1),
-        date(2026, 2, 1),
-        date(2026, 3, 1),
+    # 20/11 to 19/12 would bill again most of what 01/12 to 31/12 bills.
+    assert days[:14] == [
+        *(date(2026, month, 1) for month in (1, 2, 3)),
+        *(date(2026, month, 20) for month in range(3, 11)),
         date(2026, 12, 1),
         date(2026, 12, 20),
+        date(2027, 1, 20),
     ]
 
 

@@ -262,6 +262,19 @@ class IdIn(InField, serializers.IntegerField):
         return UNKNOWN_ID if found is None else found
 
 
+class QuotedIdIn(IdIn):
+    """An IdIn whose fault quotes what was sent: what no row can have stays text, cut short."""
+
+    quoted_characters = 20
+
+    def read(self, value: Any) -> int | str | None:  # type: ignore[override]
+        found = super().read(value)
+        if found != UNKNOWN_ID:
+            return found
+        text = str(value).strip()[: self.quoted_characters]
+        return text if is_storable(text) else found
+
+
 class BoolIn(InField, serializers.BooleanField):
     """true or false; null counts as not sent."""
 

@@ -24,6 +24,7 @@ from billing.api.v1.fields import (
     LongTextIn,
     MomentOut,
     MonthIn,
+    QuotedIdIn,
     TextIn,
     TextOut,
     is_blank,
@@ -101,7 +102,7 @@ class InvoiceChangesIn(OptionsIn):
 
 class InvoiceIn(InvoiceChangesIn):
     approval_status = ChoiceIn(Invoice.Approval.values)
-    invoice_template_id = IdIn(help_text="De um modelo de uso único")
+    invoice_template_id = QuotedIdIn(help_text="De um modelo de uso único")
 
     @classmethod
     def take(cls, data: Mapping[str, Any], *, partial: bool, path: str = "") -> Sent:

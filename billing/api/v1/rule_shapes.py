@@ -20,6 +20,7 @@ from billing.api.v1.fields import (
     IsoMomentOut,
     LongTextIn,
     MomentOut,
+    QuotedIdIn,
     Refused,
     TextIn,
     TextOut,
@@ -93,7 +94,7 @@ class InvoiceRuleIn(OptionsIn):
     charge_type = ChoiceIn(InvoiceRule.ChargeType.values)
     notify_customer = BoolIn()
     apply_negative_updates = BoolIn()
-    invoice_template_id = IdIn()
+    invoice_template_id = QuotedIdIn()
     additional_information = AdditionalInformationIn(required=False, allow_null=True)
     receivables_additional_information = ReceivablesInformationIn(required=False, allow_null=True)
     services = RuleServiceIn(many=True, required=False)

@@ -567,6 +567,24 @@ def test_unknown_periodic_and_foreign_presets_are_refused(api, contract, preset,
         }
 
 
+@pytest.mark.parametrize(
+    ("sent", "quoted"),
+    [
+        ("abc", "abc"),
+        (" m12 ", "m12"),
+        ("x" * 21, "x" * 20),
+        (-5, "-5"),
+        (10**19, "10000000000000000000"),
+        ("\x00", "-1"),
+        ("\ud800", "-1"),
+    ],
+)
+def test_an_id_that_is_none_is_quoted_as_it_was_sent(api, contract, sent, quoted):
+    text = f"Não foi possível encontrar o modelo de faturamento com ID {quoted}"
+
+    assert errors(api, contract, invoice_template_id=sent) == {"invoice_template_id": text}
+
+
 def test_an_element_to_be_destroyed_before_it_exists_asks_for_nothing(api, contract):
     shown = created(
         api,

@@ -378,6 +378,24 @@ def test_a_preset_that_cannot_be_used_is_named(contract, template, other_account
     assert not InvoiceRule.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("sent", "quoted"),
+    [
+        ("abc", "abc"),
+        (" m12 ", "m12"),
+        ("x" * 21, "x" * 20),
+        (-5, "-5"),
+        (10**19, "10000000000000000000"),
+        ("\x00", "-1"),
+        ("\ud800", "-1"),
+    ],
+)
+def test_an_id_that_is_none_is_quoted_as_it_was_sent(contract, sent, quoted):
+    text = f"Não foi possível encontrar o modelo de faturamento com ID {quoted}"
+
+    assert errors(create(contract, sent)) == {"invoice_template_id": text}
+
+
 # --- clauses of presets --------------------------------------------------------------------------
 
 
