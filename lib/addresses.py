@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
 
@@ -12,6 +12,7 @@ _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _COMPATIBLE = IPv6Network("::/96")  # RFC 4291, deprecated
 # RFC 3849, RFC 9637, and RFC 9602, which older tables of the standard library lack.
 _RESERVED = tuple(map(IPv6Network, ("2001:db8::/32", "3fff::/20", "5f00::/16")))
+_RELAYS = IPv4Network("192.88.99.0/24")  # RFC 7526: of 6to4, deprecated
 
 
 def is_public(text: str) -> bool:
@@ -43,6 +44,7 @@ def _is_open(address: Address) -> bool:
         or address.is_link_local
         or address.is_unspecified
         or address.is_private
+        or address in _RELAYS
     )
     return address.is_global and not closed
 

@@ -96,7 +96,9 @@ def parse(url: str, policy: Policy) -> Target:
         raise Blocked("endereço malformado") from error
     if parts.scheme != "https" and not (parts.scheme == "http" and policy.allow_http):
         raise Blocked("o endereço não é https")
-    if "@" in parts.netloc or not _HOST.fullmatch(host):
+    if "@" in parts.netloc:
+        raise Blocked("o endereço traz usuário ou senha")
+    if not _HOST.fullmatch(host):
         raise Blocked("endereço malformado")
     port = _DEFAULT_PORTS[parts.scheme] if port is None else port
     if port == 0 or (port not in _PORTS and not policy.allow_private):

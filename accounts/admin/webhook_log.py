@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
+from django.views.decorators.http import require_POST
 
 from accounts.access import Capability, grant
 from accounts.admin.site import SYSTEM
@@ -70,10 +73,16 @@ class WebhookEventAdmin(WebhookScreen):
 
 class AttemptInline(TenantInline):
     model = WebhookAttempt
-    fields = ("number", "stage", "at", "status", "duration_ms", "error", "answer_start")
+    fields = ("number", "stage", "at", "status", "duration_ms", "error", "answer_start", "whole")
     ordering = ("-pk",)
     verbose_name_plural = "Tentativas"
-    show_change_link = True
+
+    @admin.display(description="pedido e resposta")
+    def whole(self, attempt: WebhookAttempt) -> str:
+        to = reverse("admin:accounts_webhookattempt_change", args=(attempt.pk,))
+        return format_html(
+            '<a href="{}" aria-label="Ver a tentativa {}">Ver</a>', to, attempt.number
+        )
 
     @admin.display(description="resposta")
     def answer_start(self, attempt: WebhookAttempt) -> str:
@@ -155,6 +164,7 @@ class WebhookDeliveryAdmin(WebhookScreen):
         "next_attempt_at",
     )
     actions = ("resend_chosen",)
+    change_form_template = "admin/accounts/webhookdelivery/change_form.html"
 
     @admin.display(description="evento")
     def name(self, delivery: WebhookDelivery) -> str:
@@ -176,17 +186,41 @@ class WebhookDeliveryAdmin(WebhookScreen):
     @admin.action(description="Reenviar as entregas escolhidas", permissions=["resend"])
     def resend_chosen(self, request: HttpRequest, chosen: QuerySet[WebhookDelivery]) -> None:
         """A new round of attempts with the same event id."""
-        n = 0
-        for delivery in chosen.order_by("event_id").select_related("account"):
-            if not self.allowed(request, delivery, write=True):
-                continue
-            try:
-                resend_delivery(delivery.pk, account=delivery.account, actor=actor_in(request))
-                n += 1
-            except DomainError as error:
-                messages.error(request, f"{delivery}: {error.mensagem}")
-        if n:
-            messages.success(request, f"{n} entrega(s) na fila de envio.")
+        rows = chosen.order_by("event_id").select_related("account")
+        _resend(request, [row for row in rows if self.allowed(request, row, write=True)])
+
+    # --- the button on a delivery's page ----------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(require_POST(self.resend_view))
+        return [
+            path("<path:object_id>/reenviar/", view, name="accounts_webhookdelivery_resend"),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        row = kwargs.get("obj")
+        context["resends"] = row is not None and self.allowed(request, row, write=True)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def resend_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        delivery: Any = self.get_object(request, object_id)
+        if not self.allowed(request, delivery, write=True):
+            raise PermissionDenied
+        _resend(request, [delivery])
+        return redirect("admin:accounts_webhookdelivery_change", delivery.pk)
+
+
+def _resend(request: HttpRequest, deliveries: list[WebhookDelivery]) -> None:
+    n = 0
+    for delivery in deliveries:
+        try:
+            resend_delivery(delivery.pk, account=delivery.account, actor=actor_in(request))
+            n += 1
+        except DomainError as error:
+            messages.error(request, f"{delivery}: {error.mensagem}")
+    if n:
+        messages.success(request, f"{n} entrega(s) na fila de envio.")
 
 
 @admin.register(WebhookAttempt)

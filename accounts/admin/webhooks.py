@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
@@ -28,6 +29,9 @@ from accounts.services.webhook_requests import Outcome
 from lib import clock
 from lib.errors import DomainError
 from lib.templatetags.br import EMPTY, data_hora
+
+# What a button does; answers the page to show, or None for the endpoint's own.
+Act = Callable[[HttpRequest, WebhookEndpoint], HttpResponse | None]
 
 TOLD = 5  # paused endpoints on top of the list
 
@@ -183,14 +187,27 @@ class WebhookEndpointAdmin(WebhookScreen):
         else:
             made = service.create_endpoint(values, account=obj.account, **common)
             obj.pk = made.pk
-            self._show_secret(request, proof.secret)
+            request.webhook_secret = proof.secret  # type: ignore[attr-defined]
         if proof is not None and proof.outcome is not None:
             _tell(request, proof.outcome)
 
-    def _show_secret(self, request: HttpRequest, secret: str) -> None:
-        messages.warning(
-            request, f"Copie o segredo agora: {secret} – ele não será mostrado outra vez."
-        )
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().response_add(request, obj, *args, **kwargs)
+        secret = getattr(request, "webhook_secret", "")
+        return self._secret_page(request, obj, secret) if secret else answer
+
+    def _secret_page(
+        self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str
+    ) -> HttpResponse:
+        """The answer to the POST itself: a message would leave the secret in a cookie."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Segredo do webhook",
+            "opts": self.opts,
+            "endpoint": endpoint,
+            "secret": secret,
+        }
+        return TemplateResponse(request, "admin/accounts/webhookendpoint/secret.html", context)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service has told the trail."""
@@ -232,13 +249,13 @@ class WebhookEndpointAdmin(WebhookScreen):
         may = self.may_resend if verb == "reenviar" else self._may_act
         if not may(request, endpoint):
             raise PermissionDenied
-        _do(request, endpoint, self._verbs().get(verb, _unknown))
-        return redirect("admin:accounts_webhookendpoint_change", endpoint.pk)
+        done = _do(request, endpoint, self._verbs().get(verb, _unknown))
+        return done or redirect("admin:accounts_webhookendpoint_change", endpoint.pk)
 
     def _may_act(self, request: HttpRequest, endpoint: WebhookEndpoint) -> bool:
         return self.allowed(request, endpoint, write=True)
 
-    def _verbs(self) -> dict[str, Callable[[HttpRequest, WebhookEndpoint], None]]:
+    def _verbs(self) -> dict[str, Act]:
         return {
             "testar": _test,
             "pausar": _pause,
@@ -247,11 +264,11 @@ class WebhookEndpointAdmin(WebhookScreen):
             "reenviar": _resend_since,
         }
 
-    def _rotate(self, request: HttpRequest, endpoint: WebhookEndpoint) -> None:
+    def _rotate(self, request: HttpRequest, endpoint: WebhookEndpoint) -> HttpResponse:
         secret = service.rotate_secret(
             endpoint.pk, account=endpoint.account, actor=actor_in(request)
         )
-        self._show_secret(request, secret)
+        return self._secret_page(request, endpoint, secret)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return self.allowed(request, write=True)
@@ -268,7 +285,7 @@ class WebhookEndpointAdmin(WebhookScreen):
     def resume_chosen(self, request: HttpRequest, chosen: QuerySet[WebhookEndpoint]) -> None:
         self._each(request, chosen, _resume)
 
-    def _each(self, request: HttpRequest, chosen: QuerySet[WebhookEndpoint], act: Any) -> None:
+    def _each(self, request: HttpRequest, chosen: QuerySet[WebhookEndpoint], act: Act) -> None:
         for endpoint in chosen.select_related("account"):
             if self.allowed(request, endpoint, write=True):
                 _do(request, endpoint, act)
@@ -277,11 +294,13 @@ class WebhookEndpointAdmin(WebhookScreen):
 # --- what buttons do -----------------------------------------------------------------------------
 
 
-def _do(request: HttpRequest, endpoint: WebhookEndpoint, act: Any) -> None:
+def _do(request: HttpRequest, endpoint: WebhookEndpoint, act: Act) -> HttpResponse | None:
+    """The page to answer with; None is the endpoint's own, with the messages."""
     try:
-        act(request, endpoint)
+        return act(request, endpoint)
     except DomainError as error:
         messages.error(request, f"{endpoint}: {error.mensagem}")
+        return None
 
 
 def _unknown(request: HttpRequest, endpoint: WebhookEndpoint) -> None:
@@ -324,6 +343,9 @@ def _resend_since(request: HttpRequest, endpoint: WebhookEndpoint) -> None:
     until = _midnight(request.POST.get("ate", ""), zone)
     if since is None:
         messages.error(request, "Informe desde quando reenviar, como aaaa-mm-dd.")
+        return
+    if until is None and request.POST.get("ate"):
+        messages.error(request, "Informe até quando reenviar como aaaa-mm-dd.")
         return
     n = service.resend_range(
         endpoint.pk,

@@ -1,24 +1,22 @@
 """From the outbox to the integrators' servers (billing-engine §11).
 
-A task takes turns among the endpoints in a pool of threads. Each attempt is claimed in a short
-transaction, sent in none, recorded in another: a worker killed in between leaves a row that is due
-again when its lease ends, with the same event id.
+A task takes turns among the endpoints in a pool of threads, and looks for what became due meanwhile
+as long as one of them is at work: who hangs keeps nobody else waiting. Each attempt is claimed in a
+short transaction, sent in none, recorded in another: a worker killed in between leaves a row that
+is due again when its lease ends, with the same event id.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 from random import SystemRandom
-from threading import Lock
 from typing import NamedTuple
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -27,6 +25,7 @@ from accounts.services import webhook_health as health
 from accounts.services import webhook_requests as requests
 from accounts.services.webhook_outbox import clear_nudges, fan_out, has_waiting_events, nudge
 from accounts.services.webhook_requests import Outcome
+from accounts.services.webhook_turns import Turn, Turns
 from lib import clock
 from lib.crypto import Unreadable
 from lib.locks import exclusive
@@ -43,7 +42,7 @@ JITTER = 0.1  # part of the wait, either way
 LEASE = timedelta(seconds=60)  # longer than ping and send together
 
 THREADS = 8
-TURNS_AT_ONCE = 4  # threads that may work for one healthy endpoint at the same time
+TRIAL_EVENTS = 1  # until it has answered in this task
 TURN_EVENTS = 20
 TURN_SECONDS = 5.0
 # No turn begins later than this, and one lasts 5 s and an attempt: far below the queue's 120 s.
@@ -55,14 +54,6 @@ UNREADABLE = "O segredo não pode ser lido: a SECRET_KEY mudou. Gire o segredo."
 _random = SystemRandom()
 
 
-class Turn(Enum):
-    """How a turn of an endpoint ended."""
-
-    MORE = "more"
-    EMPTY = "empty"
-    DOWN = "down"  # it did not answer: nothing more is tried in this task
-
-
 def deliver(*, seconds: float = TASK_SECONDS, threads: int = THREADS) -> int:
     """Fan out what was announced and send what is due. Answers how many attempts were made.
 
@@ -70,60 +61,37 @@ def deliver(*, seconds: float = TASK_SECONDS, threads: int = THREADS) -> int:
     something is left that may be sent now.
     """
     clear_nudges()
-    with exclusive("webhooks", 0) as free:
-        if not free:
-            return 0
-        work = _Work(deadline=time.monotonic() + seconds)
-        fan_out(deadline=work.deadline)
-        work.run(threads)
-    # After the lock is given back: whoever found it taken has left its work to this look.
-    if has_waiting_events() or due_endpoints().exclude(pk__in=work.down).exists():
+    with ThreadPoolExecutor(threads) as pool:
+        with exclusive("webhooks", 0) as free:
+            if not free:
+                return 0
+            turns = _turns(deadline=time.monotonic() + seconds, threads=threads)
+            turns.run(pool)
+        # The lock is given back: whoever found it taken has left its work to these looks. The
+        # first is for when somebody hangs beyond the deadline, whom the pool waits for.
+        if turns.running:
+            _call_successor(without=turns.down | set(turns.busy))
+    turns.collect(turns.running)
+    _call_successor(without=turns.down)
+    return turns.n_attempts
+
+
+def _turns(*, deadline: float, threads: int) -> Turns:
+    def look() -> list[tuple[int, bool]]:
+        fan_out(deadline=deadline)
+        rows = due_endpoints().values_list("pk", "failing_since")
+        return [(pk, since is not None) for pk, since in rows]
+
+    def take(endpoint_id: int, is_trial: bool) -> tuple[Turn, int]:
+        events = TRIAL_EVENTS if is_trial else TURN_EVENTS
+        return take_turn(endpoint_id, deadline=deadline, events=events)
+
+    return Turns(look, take, deadline=deadline, threads=threads)
+
+
+def _call_successor(*, without: set[int]) -> None:
+    if has_waiting_events() or due_endpoints().exclude(pk__in=without).exists():
         nudge()
-    return work.n_attempts
-
-
-class _Work:
-    """The turns of one task, shared by its threads."""
-
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.down: set[int] = set()
-        self.n_attempts = 0
-        self.lock = Lock()
-        self.turns: deque[int] = deque()
-
-    def run(self, threads: int) -> None:
-        self.turns.extend(_first_turns())
-        if threads <= 1:
-            self.take_turns()
-            return
-        n = min(threads, len(self.turns))
-        if n:
-            with ThreadPoolExecutor(n) as pool:
-                for done in [pool.submit(self._in_thread) for _ in range(n)]:
-                    done.result()
-
-    def _in_thread(self) -> None:
-        try:
-            self.take_turns()
-        finally:
-            connections.close_all()
-
-    def take_turns(self) -> None:
-        while time.monotonic() < self.deadline:
-            with self.lock:
-                if not self.turns:
-                    return
-                endpoint_id = self.turns.popleft()
-                if endpoint_id in self.down:
-                    continue
-            turn, n = take_turn(endpoint_id, deadline=self.deadline)
-            with self.lock:
-                self.n_attempts += n
-                if turn is Turn.MORE:
-                    self.turns.append(endpoint_id)
-                elif turn is Turn.DOWN:
-                    self.down.add(endpoint_id)
 
 
 def due_endpoints() -> QuerySet[WebhookEndpoint]:
@@ -154,21 +122,14 @@ def _sendable(now: datetime) -> QuerySet[WebhookDelivery]:
     return pending.filter(~Exists(earlier), next_attempt_at__lte=now)
 
 
-def _first_turns() -> list[int]:
-    """One turn for each endpoint, then further ones for the healthy."""
-    rows = list(due_endpoints().values_list("pk", "failing_since"))
-    healthy = [pk for pk, failing_since in rows if failing_since is None]
-    return [pk for pk, _ in rows] + healthy * (TURNS_AT_ONCE - 1)
-
-
-def take_turn(endpoint_id: int, *, deadline: float) -> tuple[Turn, int]:
+def take_turn(endpoint_id: int, *, deadline: float, events: int = TURN_EVENTS) -> tuple[Turn, int]:
     """Some attempts for one endpoint, until it is served, silent, or the turn's time is over.
 
-    Answers how it ended and how many attempts were made.
+    There are at most `events`. Answers how it ended and how many attempts were made.
     """
     until = min(deadline, time.monotonic() + TURN_SECONDS)
     WebhookEndpoint.objects.filter(pk=endpoint_id).update(last_tried_at=clock.now())
-    for n in range(TURN_EVENTS):
+    for n in range(events):
         if n and time.monotonic() >= until:
             return Turn.MORE, n
         claimed = claim(endpoint_id)
@@ -182,7 +143,7 @@ def take_turn(endpoint_id: int, *, deadline: float) -> tuple[Turn, int]:
             return Turn.DOWN, n + 1
         if is_silent:
             return Turn.DOWN, n + 1
-    return Turn.MORE, TURN_EVENTS
+    return Turn.MORE, events
 
 
 # --- one attempt -------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from accounts.services.audit import Actor, record
 from accounts.services.webhook_outbox import nudge_after_commit
 from accounts.services.webhook_requests import SECRET, Outcome, Receiver, ping, policy, receiver_of
 from lib import clock, outbound
-from lib.crypto import Unreadable, encrypt
+from lib.crypto import Unreadable, decrypt, encrypt
 from lib.errors import Conflict, FieldError, InvalidInput
 
 MAX_ENDPOINTS = 20
@@ -31,7 +31,8 @@ ROTATION = timedelta(hours=24)  # for how long the secret before is still signed
 KEPT = timedelta(days=30)  # WH-6
 _PURGED_AT_ONCE = 2_000
 
-NOT_PUBLIC = "Use um endereço https público."
+NOT_PUBLIC = "Use um endereço https público: {}."
+BACKWARDS = "O fim do período vem antes do começo."
 UNTESTED = "Não foi possível testar o endereço. Tente de novo."
 BY_HAND = "Desativado manualmente."
 
@@ -66,15 +67,18 @@ def new_secret() -> str:
 
 
 def prove(url: str, *, secret: str = "") -> Proof:
-    """Send the test ping to `url` (WH-2). Never raises; must not be inside a transaction."""
+    """Send the test ping to `url` (WH-2). Never raises; must not be inside a transaction.
+
+    The proof's `fault` says why an address is not one that we go to.
+    """
     secret = secret or new_secret()
     try:
         outbound.parse(url, policy())
-    except outbound.Blocked:
-        return Proof(url, secret, None, NOT_PUBLIC)
+    except outbound.Blocked as blocked:
+        return Proof(url, secret, None, NOT_PUBLIC.format(blocked))
     outcome = ping(Receiver(url, (secret,)))
     if outcome.is_silent and outcome.error == outbound.NOT_PUBLIC:
-        return Proof(url, secret, None, NOT_PUBLIC)
+        return Proof(url, secret, None, NOT_PUBLIC.format(outcome.error))
     fault = f"O endereço não respondeu ao teste com 2xx: {outcome.error}." if outcome.error else ""
     return Proof(url, secret, outcome, fault)
 
@@ -133,7 +137,8 @@ def update_endpoint(
 ) -> WebhookEndpoint:
     """Change what was sent; another url needs its `proof`. Raises NotFound or InvalidInput.
 
-    Another `secret` is a rotation: the one before is signed with for 24 hours more.
+    Another `secret` is a rotation: the one before is signed with for 24 hours more. The present one
+    sent again changes nothing.
     """
     endpoint = _locked(endpoint_id, account)
     found = list(faults)
@@ -261,8 +266,11 @@ def resend_range(
 ) -> int:
     """Resend an endpoint's events announced from `since` to before `until`; answers how many.
 
-    With `only_failed`, those that were given up or failed at least once. Raises NotFound, Paused.
+    With `only_failed`, those that were given up or failed at least once. Raises InvalidInput,
+    NotFound or Paused.
     """
+    if until is not None and until <= since:
+        raise InvalidInput(BACKWARDS)
     endpoint = _locked(endpoint_id, account)
     if not endpoint.is_active:
         raise Paused()
@@ -333,9 +341,18 @@ def _apply(
 
 
 def _rotate(endpoint: WebhookEndpoint, secret: str) -> None:
+    if _has_secret(endpoint, secret):
+        return  # sent again, as whole-object clients do: the one before stays valid meanwhile
     endpoint.old_secret = endpoint.secret
     endpoint.old_secret_until = clock.now() + ROTATION
     endpoint.secret = encrypt(secret, purpose=SECRET)
+
+
+def _has_secret(endpoint: WebhookEndpoint, secret: str) -> bool:
+    try:
+        return decrypt(endpoint.secret, purpose=SECRET) == secret
+    except Unreadable:
+        return False
 
 
 def _resume(endpoint: WebhookEndpoint) -> int:

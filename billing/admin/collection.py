@@ -24,7 +24,7 @@ _PAYOUT = ("payout_bank_code", "payout_bank_branch", "payout_bank_account")
 
 class FinancialAccountForm(OwnedForm):
     payment_methods = forms.MultipleChoiceField(
-        label="formas de pagamento",
+        label="Formas de pagamento",
         choices=FinancialAccount.Method.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,

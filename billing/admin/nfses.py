@@ -63,7 +63,7 @@ _ITEM = (
 class NfseTemplateForm(OwnedForm):
     cnae = forms.CharField(label="CNAE", max_length=12, required=False)
     retencoes_destacadas_nota = forms.MultipleChoiceField(
-        label="retenções destacadas na nota",
+        label="Retenções destacadas na nota",
         choices=NfseTemplate.Retencao.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,

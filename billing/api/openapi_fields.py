@@ -39,7 +39,8 @@ def out_schema(name: str, field: serializers.Field[Any, Any, Any, Any]) -> Schem
     for kind, schema in _OUT:
         if isinstance(field, kind):
             # Rows always have an id; of the others the column decides, and any may be null.
-            return dict(schema) if name == "id" else nullable(schema)
+            told = {"description": str(field.help_text)} if field.help_text else {}
+            return told | (dict(schema) if name == "id" else nullable(schema))
     return None
 
 
@@ -82,7 +83,8 @@ def _in(field: Any) -> Schema:
     if isinstance(field, fields.BoolIn):
         return {"type": "boolean"}
     if isinstance(field, fields.TextIn):
-        least = {"minLength": 1} if field.refuses_blank else {}
+        shortest = field.min_length or int(field.refuses_blank)
+        least = {"minLength": shortest} if shortest else {}
         return {"type": ["string", "number"], **least, "maxLength": field.limit}
     return {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -39,6 +40,7 @@ from accounts.services.tokens import create_token
 from accounts.services.webhook_outbox import fan_out, nudge_after_commit
 from accounts.tasks import deliver_webhooks, purge_webhooks
 from lib import clock
+from lib.errors import InvalidInput
 
 pytestmark = pytest.mark.django_db
 
@@ -565,6 +567,69 @@ def test_in_the_pool_slow_endpoints_wait_side_by_side_and_the_rest_goes_on(accou
     assert len(slow.events) <= 16  # at most four at a time for each, and none after that
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("n_hanging", [1, 2])
+def test_what_is_announced_while_a_receiver_hangs_is_sent_at_once(
+    account, other_account, monkeypatch, n_hanging
+):
+    """Two that hang on all they have would take all eight threads if each could have four."""
+    monkeypatch.setattr(webhook_requests, "SEND_SECONDS", 4)
+    with receiver(hang) as slow, receiver() as good:
+        for _ in range(n_hanging):
+            endpoint_to(slow, account)
+        endpoint_to(good, other_account)
+        for object_id in range(8):
+            announced(account, object_id=object_id)
+        waits: list[float] = []
+
+        def announce_meanwhile() -> None:
+            _until(lambda: len(slow.events) == n_hanging)
+            for n in range(1, 4):
+                begun = time.monotonic()
+                announced(other_account, object_id=n)
+                nudge_after_commit(other_account.pk)
+                _until(lambda n=n: len(good.events) == n)
+                waits.append(time.monotonic() - begun)
+            assert webhook_delivery.deliver() == 0  # the first task has the lock
+
+        done = in_threads([webhook_delivery.deliver, announce_meanwhile])
+
+    assert max(waits) < 1
+    assert done[0] == 3 + n_hanging
+    assert len(slow.events) == n_hanging
+    assert states().count("delivered") == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_hangs_beyond_the_deadline_does_not_keep_the_lock(account, other_account, monkeypatch):
+    monkeypatch.setattr(webhook_requests, "SEND_SECONDS", 3)
+    with receiver(hang) as slow, receiver() as good:
+        endpoint_to(slow, account)
+        endpoint_to(good, other_account)
+        announced(account)
+
+        def next_task() -> float:
+            _until(lambda: len(slow.events) == 1)
+            time.sleep(1)
+            begun = time.monotonic()
+            announced(other_account)
+            assert webhook_delivery.deliver() == 1
+            return time.monotonic() - begun
+
+        done = in_threads([lambda: webhook_delivery.deliver(seconds=0.5), next_task])
+
+    assert done[0] == 1
+    assert done[1] < 1
+    assert len(good.events) == 1
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
 # --- the call for a task -----------------------------------------------------------------------
 
 
@@ -762,7 +827,10 @@ def test_a_range_is_resent_only_its_failures_unless_all_are_wanted(account):
         args = {"account": account, "actor": SYSTEM}
 
         assert webhooks.resend_range(endpoint.pk, since=clock.now(), **args) == 0
-        assert webhooks.resend_range(endpoint.pk, since=since, until=since, **args) == 0
+        soon = since + timedelta(seconds=1)
+        assert webhooks.resend_range(endpoint.pk, since=since, until=soon, **args) == 0
+        with pytest.raises(InvalidInput, match="antes do começo"):
+            webhooks.resend_range(endpoint.pk, since=since, until=since, **args)
         assert webhooks.resend_range(endpoint.pk, since=since, **args) == 1
         deliver()
         assert told(server)[2:] == [("update", 1)]
@@ -770,6 +838,21 @@ def test_a_range_is_resent_only_its_failures_unless_all_are_wanted(account):
         deliver()
 
     assert len(server.received) == 5
+
+
+def test_the_present_secret_sent_again_does_not_end_the_former_one(account, settings):
+    endpoint = endpoint_to("https://exemplo.com.br/", account)
+    for _ in range(2):
+        values = {"secret": "segredo novo"}
+        webhooks.update_endpoint(endpoint.pk, values, account=account, actor=SYSTEM)
+
+    endpoint = WebhookEndpoint.objects.get()
+    at = clock.now()
+    assert webhook_requests.receiver_of(endpoint, at=at).secrets == ("segredo novo", SECRET)
+
+    settings.SECRET_KEY = "outra"  # what cannot be read counts as different
+    webhooks.update_endpoint(endpoint.pk, values, account=account, actor=SYSTEM)
+    assert WebhookEndpoint.objects.get().old_secret == endpoint.secret
 
 
 def test_old_events_are_forgotten_with_their_log(account):

@@ -56,14 +56,17 @@ def test_saving_sends_the_test_and_shows_its_answer_and_the_secret_once(account)
             url("webhookendpoint", "add"), {**FORM, "url": server.url, "events": ["emit"]}
         )
 
-        text = said(answer)
+        text = answer.content.decode()
         endpoint = WebhookEndpoint.objects.get()
+        assert answer.status_code == 200
         (ping,) = server.received
         secret = re.search(r"whsec_[\w-]+", text)[0]
         assert ping.headers["X-Signature"].endswith(f"v1={sha256(secret, ping)}")
         assert "O teste foi respondido com HTTP 200" in text
         assert (endpoint.url, endpoint.events, endpoint.ping_first) == (server.url, ["emit"], True)
-        client.get(url("webhookendpoint", "changelist"))  # shows the messages
+        assert "whsec_" not in said(answer)
+        assert "messages" not in client.cookies or not client.cookies["messages"].value
+        assert "no-store" in answer["Cache-Control"]
         for path in (
             url("webhookendpoint", "changelist"),
             url("webhookendpoint", "change", endpoint.pk),
@@ -77,17 +80,22 @@ def test_saving_sends_the_test_and_shows_its_answer_and_the_secret_once(account)
 
 
 @pytest.mark.parametrize(
-    "address",
-    ["http://exemplo.com.br/", "https://10.0.0.1/", "https://localhost/",
-     "https://[::ffff:127.0.0.1]/", "https://exemplo.com.br:22/", "ftp://exemplo.com.br"],
-)  # fmt: skip
-def test_only_public_https_addresses_are_accepted(account, settings, address):
+    ("address", "reason"),
+    [
+        ("http://exemplo.com.br/", "o endereço não é https"),
+        ("https://10.0.0.1/", "o endereço não é público"),
+        ("https://localhost/", "o endereço não é público"),
+        ("https://exemplo.com.br:22/", "a porta 22 não é permitida"),
+        ("https://a:b@exemplo.com.br/", "o endereço traz usuário ou senha"),
+    ],
+)
+def test_only_public_https_addresses_are_accepted(account, settings, address, reason):
     settings.WEBHOOK_ALLOW_HTTP = settings.WEBHOOK_ALLOW_PRIVATE = False
 
     answer = client_of(account).post(url("webhookendpoint", "add"), {**FORM, "url": address})
 
     errors = answer.context["adminform"].form.errors
-    assert errors == {"url": ["Use um endereço https público."]}
+    assert errors == {"url": [f"Use um endereço https público: {reason}."]}
     assert not WebhookEndpoint.objects.exists()
 
 
@@ -145,11 +153,13 @@ def test_500_answers_show_code_body_and_next_attempt(account):
     listed = client.get(url("webhookdelivery", "changelist")).content.decode()
     page = client.get(url("webhookdelivery", "change", delivery.pk)).content.decode()
     attempt = WebhookAttempt.objects.get()
-    detail = client.get(url("webhookattempt", "change", attempt.pk)).content.decode()
+    link = url("webhookattempt", "change", attempt.pk)
+    detail = client.get(link).content.decode()
 
     assert "500" in listed
     assert "Falhou, nova tentativa marcada" in listed
     assert "erro no banco deles" in page
+    assert f'<a href="{link}" aria-label="Ver a tentativa 1">Ver</a>' in page
     assert "erro no banco deles" in detail
     assert "X-Event-Id: evt_" in detail
     assert "X-Signature: [removida]" in detail
@@ -198,6 +208,29 @@ def test_chosen_deliveries_are_resent_with_the_same_event_id(account):
     assert (event.actor_kind, event.object_id) == ("user", delivery.pk)
 
 
+def test_one_delivery_is_resent_from_its_page_by_who_may(account, other_account):
+    with receiver() as server:
+        endpoint_to(server, account)
+        announced(account)
+        deliver()
+        delivery = WebhookDelivery.objects.get()
+        resend = url("webhookdelivery", "resend", delivery.pk)
+        show = url("webhookdelivery", "change", delivery.pk)
+        support, finance = client_of(account, "suporte"), client_of(account, "financeiro")
+
+        assert resend in support.get(show).content.decode()
+        assert resend not in finance.get(show).content.decode()
+        assert finance.post(resend).status_code == 403
+        assert client_of(other_account).post(resend).status_code == 404
+        assert support.get(resend).status_code == 405
+        answer = support.post(resend)
+        deliver()
+
+    assert answer.url == show
+    assert "1 entrega(s) na fila" in said(answer)
+    assert len(server.received) == 2
+
+
 def test_failures_since_a_date_are_resent_by_support_too(account):
     with receiver(status(500)) as server:
         endpoint = endpoint_to(server, account)
@@ -210,11 +243,15 @@ def test_failures_since_a_date_are_resent_by_support_too(account):
 
         none = act(client, endpoint, "reenviar", desde=tomorrow)
         wrong = act(client, endpoint, "reenviar", desde="31/02/2026")
+        backwards = act(client, endpoint, "reenviar", desde=tomorrow, ate=today)
+        endless = act(client, endpoint, "reenviar", desde=today, ate="31/02/2026")
         done = act(client, endpoint, "reenviar", desde=today, ate=today)
         deliver()
 
     assert "0 entrega(s)" in said(none)
     assert "Informe desde quando" in said(wrong)
+    assert "O fim do período vem antes do começo." in said(backwards)
+    assert "Informe até quando" in said(endless)
     assert "1 entrega(s)" in said(done)
     assert states() == ["delivered"]
     assert told(server) == [("update", 1)] * 2
@@ -243,7 +280,9 @@ def test_the_buttons_test_pause_resume_and_rotate(account):
     assert "Retomar" in page
     assert "retomados" in said(resumed)
     assert len(server.events) == 1
-    assert re.search(r"whsec_[\w-]{40,}", said(rotated))
+    assert re.search(r"whsec_[\w-]{40,}", rotated.content.decode())
+    assert "whsec_" not in said(rotated) + str(rotated.cookies)
+    assert "no-store" in rotated["Cache-Control"]
     assert "desconhecida" in said(unknown)
     assert sorted(AuditEvent.objects.values_list("action", flat=True)) == [
         "webhook.criado", "webhook.desativado", "webhook.retomado", "webhook.segredo_girado",

@@ -59,6 +59,9 @@ class EventsIn(InField, serializers.ListField):
         return [name for name in EVENT_NAMES if name in value]
 
 
+MIN_SECRET = 8  # characters
+
+
 class SecretIn(TextIn):
     """What signatures are made with; write-only."""
 
@@ -66,13 +69,26 @@ class SecretIn(TextIn):
         text = super().read(value)
         if text is not None and is_blank(text):
             raise Refused(BLANK)
+        if text is not None and len(text) < MIN_SECRET:
+            raise Refused(f"é muito curto (mínimo: {MIN_SECRET} caracteres)")
         return text
+
+
+class OnceOut(TextOut):
+    """A text that is added to an answer by hand; others are without its key."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.read_only = self.required = False
 
 
 class WebhookIn(In):
     url = TextIn(required=True, max_length=2000)
     description = TextIn()
-    secret = SecretIn(help_text="Gerado quando não enviado. Trocar mantém o anterior por 24 h.")
+    secret = SecretIn(
+        min_length=MIN_SECRET,
+        help_text="Gerado quando não enviado no cadastro. Trocar mantém o anterior por 24 h.",
+    )
     events = EventsIn()
     version = IntegerIn(lowest=1, highest=2, help_text="2 acrescenta id e created_at ao corpo")
     ping = BoolIn(help_text='Enviar {"test": true} antes de cada evento')
@@ -93,6 +109,15 @@ class WebhookOut(Out):
     created_at = MomentOut()
 
 
+class CreatedWebhookOut(WebhookOut):
+    """What a registration answers."""
+
+    secret = OnceOut(
+        help_text="Só quando gerado, e só nesta resposta: guarde-o. "
+        "A repetição por Idempotency-Key não o traz."
+    )
+
+
 class _Webhooks(BillingView):
     envelope = "webhook"
 
@@ -102,6 +127,7 @@ class _Webhooks(BillingView):
 
 class WebhooksView(_Webhooks):
     proof: Proof | None = None
+    generated = ""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -129,9 +155,10 @@ class WebhooksView(_Webhooks):
         "Cadastra um webhook",
         body=WebhookIn,
         envelope="webhook",
-        answer=one("webhook", WebhookOut),
+        answer=one("webhook", CreatedWebhookOut),
         status=201,
-        description='Envia antes {"test": true}, que deve ser respondido com 2xx em 5 s.',
+        description='Envia antes {"test": true}, que deve ser respondido com 2xx em 5 s. '
+        "Sem `secret`, um é gerado e mostrado nesta resposta, uma única vez.",
     )
     def post(self, request: Request) -> Response:
         sent = self.read(WebhookIn)
@@ -143,7 +170,16 @@ class WebhooksView(_Webhooks):
             proof=self.proof,
             faults=sent.faults,
         )
+        if self.proof and not sent.values.get("secret"):
+            self.generated = self.proof.secret
         return self.answer(endpoint, status=201)
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        # Only here, behind the Idempotency-Key: what is kept for repetitions holds no secret.
+        response = super().finalize_response(*args, **kwargs)
+        if self.generated and response.status_code == 201:
+            response.data["webhook"]["secret"] = self.generated
+        return response
 
 
 class WebhookView(_Webhooks):

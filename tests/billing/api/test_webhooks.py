@@ -70,6 +70,39 @@ def test_a_webhook_is_created_after_the_ping_and_never_tells_its_secret(account,
     assert SECRET not in str(event.after)
 
 
+def test_a_generated_secret_is_shown_once_and_kept_nowhere_readable(account, api):
+    with receiver() as server:
+        body = {"url": server.url, "ping": False, "secret": None}
+        first, again = [api.post("webhooks", body, Idempotency_Key="chave-2") for _ in range(2)]
+        plain = api.post("webhooks", {"url": server.url})
+        announced(account)
+        deliver()
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    secret = first.json()["webhook"].pop("secret")
+    assert secret.startswith("whsec_")
+    assert len(secret) > 40
+    (got, _) = server.events
+    assert got.headers["X-Signature"].endswith(f"v1={sha256(secret, got)}")
+    assert "secret" not in again.json()["webhook"]
+    assert again["Idempotent-Replayed"] == "true"
+    assert plain.json()["webhook"]["secret"] not in ("", None, secret)
+    stored = (IdempotencyRecord, AuditEvent, WebhookEndpoint)
+    assert secret not in str([list(model.objects.values()) for model in stored])
+    pk = first.json()["webhook"]["id"]
+    for answer in (api.get(f"webhooks/{pk}"), api.get("webhooks"), api.patch(f"webhooks/{pk}", {})):
+        assert "secret" not in str(answer.json())
+
+
+@pytest.mark.parametrize("secret", ["oito8888", 12345678])
+def test_eight_characters_are_enough_for_a_secret(api, secret):
+    with receiver() as server:
+        answer = api.post("webhooks", {"url": server.url, "secret": secret})
+
+    assert answer.status_code == 201
+    assert "secret" not in answer.json()["webhook"]
+
+
 def test_list_show_change_and_delete(account, api):
     with receiver() as server:
         pk = api.post("webhooks", {"url": server.url}).json()["webhook"]["id"]
@@ -98,16 +131,29 @@ def test_the_url_is_required(api, body):
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["http://exemplo.com.br/", "https://127.0.0.1/", "https://localhost:8443/",
-     "https://169.254.169.254/latest", "https://[::1]/", "https://[::ffff:10.0.0.1]/",
-     "https://2130706433/", "https://exemplo.com.br:6379/", "ftp://exemplo.com.br/", "x",
-     "https://u:p@exemplo.com.br/", "https://exemplo.com.br/\n", "https://exemplo.com.br/ a"],
-)  # fmt: skip
-def test_only_public_https_addresses(api, settings, url):
+    ("url", "reason"),
+    [
+        ("http://exemplo.com.br/", "o endereço não é https"),
+        ("https://127.0.0.1/", "o endereço não é público"),
+        ("https://localhost:8443/", "o endereço não é público"),
+        ("https://169.254.169.254/latest", "o endereço não é público"),
+        ("https://192.88.99.1/", "o endereço não é público"),
+        ("https://[::1]/", "o endereço não é público"),
+        ("https://[::ffff:10.0.0.1]/", "o endereço não é público"),
+        ("https://2130706433/", "o endereço não é público"),
+        ("https://exemplo.com.br:6379/", "a porta 6379 não é permitida"),
+        ("ftp://exemplo.com.br/", "o endereço não é https"),
+        ("x", "o endereço não é https"),
+        ("https://u:p@exemplo.com.br/", "o endereço traz usuário ou senha"),
+        ("https://exemplo.com.br/\n", "endereço malformado"),
+        ("https://exemplo.com.br/ a", "endereço malformado"),
+    ],
+)
+def test_only_public_https_addresses(api, settings, url, reason):
     settings.WEBHOOK_ALLOW_HTTP = settings.WEBHOOK_ALLOW_PRIVATE = False
 
-    assert errors(api.post("webhooks", {"url": url})) == {"url": ["Use um endereço https público."]}
+    text = f"Use um endereço https público: {reason}."
+    assert errors(api.post("webhooks", {"url": url})) == {"url": [text]}
     assert not WebhookEndpoint.objects.exists()
 
 
@@ -130,6 +176,8 @@ def test_only_public_https_addresses(api, settings, url):
          {"events": ["não está incluído na lista"]}),
         ({"url": "https://a/", "events": [1, None, ["emit"]]},
          {"events": ["não está incluído na lista"]}),
+        ({"url": "https://a/", "secret": "sete777"},
+         {"secret": ["é muito curto (mínimo: 8 caracteres)"]}),
         ({"url": "https://a/", "version": 10**30}, {"version": ["deve ser numérico"]}),
     ],
 )  # fmt: skip
