@@ -15,7 +15,10 @@ from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.text import capfirst
 
 from accounts.access import MODEL_CAPABILITIES, Capability, accounts_of
@@ -356,3 +359,22 @@ def narrowed(
     else:
         field.queryset = field.queryset.none()
     return field
+
+
+def shown_once(
+    request: HttpRequest, screen: admin.ModelAdmin[Any], obj: Any, *, title: str, secret: str
+) -> HttpResponse:
+    """A new secret as the answer to the POST itself: a message would leave it in a cookie."""
+    name = f"admin:{screen.opts.app_label}_{screen.opts.model_name}"
+    context = {
+        **screen.admin_site.each_context(request),
+        "title": title,
+        "opts": screen.opts,
+        "object": obj,
+        "secret": secret,
+        "list_url": reverse(f"{name}_changelist"),
+        "back_url": reverse(f"{name}_change", args=(obj.pk,)),
+    }
+    response = TemplateResponse(request, "admin/shown_once.html", context)
+    add_never_cache_headers(response)
+    return response

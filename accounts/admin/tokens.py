@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin.site import ACCESS
-from accounts.admin_base import TenantAdmin, TenantForm
+from accounts.admin_base import TenantAdmin, TenantForm, shown_once
 from accounts.admin_display import chip
 from accounts.admin_trail import actor_in
 from accounts.models import (
@@ -87,7 +87,11 @@ class ApiTokenAdmin(TenantAdmin):
             actor=actor_in(request),
         )
         obj.pk, obj.prefix = token.pk, token.prefix
-        messages.warning(request, f"Copie o token agora: {raw} – ele não será mostrado outra vez.")
+        request.new_token = raw  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        raw: str = request.new_token  # type: ignore[attr-defined]
+        return shown_once(request, self, obj, title="Token de API", secret=raw)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service has told the trail."""

@@ -13,13 +13,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from accounts.admin.webhook_log import ANSWER_SHOWN, WebhookScreen, deliveries_url
-from accounts.admin_base import TenantAdmin, TenantForm
+from accounts.admin_base import TenantAdmin, TenantForm, shown_once
 from accounts.admin_display import chip
 from accounts.admin_trail import actor_in
 from accounts.models import WebhookAttempt, WebhookEndpoint
@@ -199,15 +198,7 @@ class WebhookEndpointAdmin(WebhookScreen):
     def _secret_page(
         self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str
     ) -> HttpResponse:
-        """The answer to the POST itself: a message would leave the secret in a cookie."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Segredo do webhook",
-            "opts": self.opts,
-            "endpoint": endpoint,
-            "secret": secret,
-        }
-        return TemplateResponse(request, "admin/accounts/webhookendpoint/secret.html", context)
+        return shown_once(request, self, endpoint, title="Segredo do webhook", secret=secret)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service has told the trail."""
