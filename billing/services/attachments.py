@@ -21,6 +21,7 @@ from django.db import transaction
 
 from accounts.models import Account
 from accounts.services.audit import Actor, record
+from billing.messages import BLANK, INVALID, NOT_LISTED
 from billing.models import Attachment, Invoice
 from billing.services.file_checks import (
     MAX_BYTES,
@@ -38,9 +39,6 @@ __all__ = ["MAX_BYTES", "attachment_faults", "drop_files", "purge_orphans", "sav
 
 log = logging.getLogger(__name__)
 
-BLANK = "não pode ficar em branco"
-INVALID = "inválido"
-NOT_LISTED = "não está incluído na lista"
 TOO_BIG = "é muito grande (máximo: 10 MB)"
 
 FOLDER = "attachments"

@@ -11,6 +11,7 @@ from django.db import IntegrityError, models, transaction
 from accounts.models import Account
 from accounts.services.audit import Actor, record
 from billing.errors import InUse
+from billing.messages import TAKEN, TOO_HIGH
 from billing.models import (
     InvoiceLine,
     PlanProduct,
@@ -22,9 +23,6 @@ from billing.models import (
 )
 from lib.errors import FieldError, InvalidInput
 from lib.money import half_up
-
-TAKEN = "já está em uso"
-TOO_HIGH = "valor alto demais"
 
 _CEILING = Decimal(10) ** 11  # what the column holds
 _TEXTS = ("name", "description")

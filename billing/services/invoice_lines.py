@@ -13,15 +13,12 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.models import Account
+from billing.messages import BLANK, NOT_NUMBER, TOO_HIGH
 from billing.models import Invoice, InvoiceLine, ServiceItem
 from billing.services.drafts import MAX_FACTOR, MAX_LINES, MAX_TOTAL, LineDraft
 from lib.errors import FieldError, NotFound
 from lib.locks import hold
 from lib.money import half_up
-
-BLANK = "não pode ficar em branco"
-NOT_NUMBER = "deve ser numérico"
-TOO_HIGH = "valor alto demais"
 
 Elements = Sequence[Mapping[str, Any]]
 

@@ -106,9 +106,9 @@ def _complete(plan: Parcels, *, before: list[tuple[int | None, Decimal]]) -> Non
         plan.faults.append(FieldError("receivables", NOT_100_PERCENT))
 
 
-def _order(row: Receivable) -> tuple[date, float]:
+def _order(row: Receivable) -> tuple[date, bool, int]:
     """By due date, then id; the sort is stable, so new ones stay in the order they were sent."""
-    return row.due_date, row.pk if row.pk is not None else float("inf")
+    return row.due_date, row.pk is None, row.pk or 0
 
 
 def split_amounts(

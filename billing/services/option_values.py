@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from billing.messages import BLANK, INVALID
 from billing.models import BillingOptions, Management, PaymentMethod
 from lib.errors import FieldError
 
-BLANK = "não pode ficar em branco"
-INVALID = "inválido"
 UNKNOWN_ID = -1  # what was sent as an id and can be none
 
 # Attributes kept as sent in `integration`; nothing of ours depends on them.

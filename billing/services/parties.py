@@ -11,12 +11,11 @@ from django.db.models import Q
 from accounts.models import Account
 from accounts.services.audit import Actor, record
 from billing.errors import InUse
+from billing.messages import INVALID, TAKEN
 from billing.models import Contract, Party
 from lib.br import fold, is_cep, is_cnpj, is_cpf, normalise_document
 from lib.errors import FieldError, InvalidInput
 
-TAKEN = "já está em uso"
-INVALID = "inválido"
 BAD_CEP = "Por favor digite um CEP válido."
 
 # Attribute of the API → column, where they differ.

@@ -12,6 +12,7 @@ from django.db import transaction
 from accounts.models import Account
 from accounts.services.audit import Actor, record
 from billing.errors import InUse
+from billing.messages import BLANK, INVALID, NOT_NUMBER, TOO_HIGH
 from billing.models import Contract, Party, Plan, PlanProduct, ServiceItem
 from billing.services.drafts import MAX_FACTOR, MAX_TOTAL
 from lib.errors import FieldError, InvalidInput, NotFound
@@ -19,10 +20,6 @@ from lib.money import half_up
 
 MINIMUM_INSTALMENT = Decimal("5.00")
 SMALL_INSTALMENT = "Valor das parcelas não pode ser menor do que R$ 5,00"
-INVALID = "inválido"
-BLANK = "não pode ficar em branco"
-NOT_NUMBER = "deve ser numérico"
-TOO_HIGH = "valor alto demais"
 NEGATIVE = "deve ser maior ou igual a 0"
 
 # Ids and names of the integrator's, answered as they were sent.

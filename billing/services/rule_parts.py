@@ -16,6 +16,7 @@ from django.db import models
 from accounts.models import Account
 from billing.engine.readjustment import execution_date, remind_date
 from billing.engine.schedule import MONTHLY, Schedule, first_n_after
+from billing.messages import BLANK, NOT_NUMBER, TOO_HIGH
 from billing.models import InvoiceRule, Readjustment, RuleService, ScheduledUpdate, ServiceItem
 from billing.services.drafts import MAX_FACTOR, MAX_TOTAL
 from lib.bulk import update_rows
@@ -23,10 +24,7 @@ from lib.errors import FieldError, NotFound
 from lib.locks import hold
 from lib.money import half_up
 
-BLANK = "não pode ficar em branco"
 BLANK_ITEM = "não pode ficar em branco."  # the recorded message of this one key has a dot
-NOT_NUMBER = "deve ser numérico"
-TOO_HIGH = "valor alto demais"
 TOO_EARLY = "deve ser a partir de 01/01/2000"
 NOT_OF_RULE = "deve estar entre os serviços da regra recorrente"
 MANY_WITHOUT_SERVICE = "não pode ter mais de um reajuste sem serviço"

@@ -12,6 +12,7 @@ from typing import Any
 from billing.engine import due_dates as due
 from billing.engine import schedule as sch
 from billing.engine.splitting import check_minimum, split_equal
+from billing.messages import BLANK, NOT_NUMBER, TOO_HIGH
 from billing.models import InvoiceRule
 from billing.services.drafts import MAX_FACTOR, MAX_TOTAL
 from billing.services.rule_templates import DUE_FIELDS
@@ -19,10 +20,7 @@ from lib import clock
 from lib.errors import FieldError, NotFound
 from lib.money import half_up
 
-BLANK = "não pode ficar em branco"
-NOT_NUMBER = "deve ser numérico"
 NOT_POSITIVE = "o valor deve ser maior do que zero"
-TOO_HIGH = "valor alto demais"
 
 SCHEDULE, DUE = "additional_information", "receivables_additional_information"
 # What each charge_type looks at besides parcel_number (table of §2.9).

@@ -10,13 +10,11 @@ from django.core.validators import validate_email
 
 from accounts.models import Account
 from accounts.services.audit import Actor
+from billing.messages import BLANK, INVALID
 from billing.models import Party
 from billing.services.parties import create_party
 from lib.br import document_kind, normalise_document
 from lib.errors import FieldError, InvalidInput
-
-BLANK = "não pode ficar em branco"
-INVALID = "inválido"
 
 _KINDS: dict[str, str] = {"Company": Party.Kind.COMPANY, "Person": Party.Kind.PERSON}
 _DOCUMENTS: dict[str, str] = {Party.Kind.COMPANY: "cnpj", Party.Kind.PERSON: "cpf"}

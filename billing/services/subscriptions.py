@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Account
 from accounts.services.audit import Actor, record
 from billing.errors import fault
+from billing.messages import NOT_LISTED
 from billing.models import Contract, Party, PaymentMethod, Plan
 from billing.services.contracts import cancel_planned, end_rules
 from billing.services.organizations import prepare_organization
@@ -27,7 +28,6 @@ from lib import clock
 from lib.errors import Conflict, FieldError, InvalidInput, NotFound
 
 NO_PLAN = "Plano não encontrado com o id especificado."
-NOT_LISTED = "não está incluído na lista"
 # The card charging of the contract is the plan's.
 _CARD_CHARGING = (
     "cobrato_payment_gateway_charge_config_id",

@@ -16,15 +16,10 @@ from zoneinfo import ZoneInfo
 
 from rest_framework import serializers
 
-from lib.br import cnpj_mask
+from billing.messages import BLANK, INVALID, NOT_LISTED, NOT_NUMBER, TOO_HIGH
+from lib.br import cnpj_mask, date_br
 from lib.clock import SAO_PAULO
-
-BLANK = "não pode ficar em branco"
-INVALID = "inválido"
-NOT_NUMBER = "deve ser numérico"
-NOT_LISTED = "não está incluído na lista"
-TOO_HIGH = "valor alto demais"
-TAKEN = "já está em uso"
+from lib.money import api_decimal
 
 MAX_ID = 2**63 - 1
 UNKNOWN_ID = -1  # a reference that no row can have
@@ -352,20 +347,8 @@ class AnyOut(OutField, serializers.JSONField):
 
 # Prices, dates and moments of creation repeat from one row to the next; equal ones are written
 # alike (1.0 and 1.00 too), so what was written once is kept.
-@lru_cache(maxsize=65_536)
-def wire_decimal(value: Decimal) -> str:
-    """Without trailing zeros, at least one decimal: "100.0", "14.38", "33.3333"."""
-    text = format(value, "f")
-    if "." not in text:
-        return f"{text}.0"
-    text = text.rstrip("0")
-    return f"{text}0" if text.endswith(".") else text
-
-
-@lru_cache(maxsize=16_384)
-def wire_date(value: date) -> str:
-    """dd/mm/aaaa; faster than strftime, which a page of invoices calls a thousand times."""
-    return f"{value.day:02d}/{value.month:02d}/{value.year:04d}"
+wire_decimal = lru_cache(maxsize=65_536)(api_decimal)
+wire_date = lru_cache(maxsize=16_384)(date_br)
 
 
 def wire_moment(value: datetime) -> str:
