@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import JSONField, QuerySet
+
+from lib import postgres
 
 _FIRST_MARK = 7_000_000_000_000_000_001  # no id; a value the query brings along by itself neither
 
@@ -45,9 +48,13 @@ class CompiledQuery:
     """`build(id, …)` answers a values_list query; `rows(id, …)` runs it for other ids.
 
     Parameters are integers, used as they are in the conditions, unless `marks` says otherwise: a
-    text among them stands for a text. A parameter of an `__among` condition, built from the list of
-    the mark alone, is a list of integers. With `shares_json` equal JSON values are one object, for
-    readers that change nothing: most rows of a table have `{}`.
+    text among them stands for a text, a date for a date (PostgreSQL only), None for an integer. A
+    parameter of an `__among` condition, built from the list of the mark alone, is a list of
+    integers.
+
+    With `shares_json` equal JSON values are one object, for readers that change nothing: most rows
+    of a table have `{}`. The plan that PostgreSQL keeps must do for all values; where a range may
+    be a day or all years, set `keeps_plan` to False.
     """
 
     def __init__(
@@ -57,23 +64,40 @@ class CompiledQuery:
         n_parameters: int = 1,
         marks: tuple[Any, ...] = (),
         shares_json: bool = False,
+        keeps_plan: bool = True,
     ) -> None:
         self._build = build
+        self._keeps_plan = keeps_plan
         self._shares_json = shares_json
-        self._marks = marks or tuple(_FIRST_MARK + n for n in range(n_parameters))
+        given = marks or (None,) * n_parameters
+        self._marks = tuple(_FIRST_MARK + n if m is None else m for n, m in enumerate(given))
         self._ready: dict[str, _Ready] = {}
 
-    def rows(self, *ids: int | str | Sequence[int]) -> list[list[Any]]:
-        """All rows, their values as the ORM gives them."""
+    def rows(
+        self, *ids: int | str | date | Sequence[int], window: tuple[int, int] | None = None
+    ) -> list[Any]:
+        """All rows, each a sequence, or `window` of them (how many to pass over, how many to read).
+
+        Their values are what the ORM gives.
+        """
         ready = self._ready.get(connection.vendor) or self._compile()
         given: dict[Any, Any] = {}
         for mark, value in zip(self._marks, ids, strict=True):
             given[mark] = value
-            if not isinstance(value, int | str):
+            if not isinstance(value, int | str | date):
                 given |= _lists(mark, value)
+        values = [given.get(value, value) for value in ready.params]
+        sql = ready.sql
+        if window is not None:
+            sql += " LIMIT %s OFFSET %s"
+            values += [window[1], window[0]]
         with connection.cursor() as cursor:
-            cursor.execute(ready.sql, [given.get(value, value) for value in ready.params])
-            rows = [list(row) for row in cursor.fetchall()]
+            if self._keeps_plan:
+                postgres.prepares(cursor)
+            cursor.execute(sql, values)
+            rows: list[Any] = cursor.fetchall()
+        if ready.converters:
+            rows = [list(row) for row in rows]
         for position, functions, column in ready.converters:
             for row in rows:
                 for function in functions:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count, QuerySet, Sum, Window
+from django.db.models.functions import Coalesce
 
 from accounts.models import Account
 from billing.models import Invoice, InvoiceTally, Party
@@ -60,36 +61,51 @@ def contract_invoices(account: Account, contract_id: int) -> QuerySet[Invoice]:
     return invoices.filter(contract_id=contract_id).order_by("issue_date", "id")
 
 
-def page_of(
-    invoices: QuerySet[Invoice],
-    tallies: QuerySet[InvoiceTally] | None,
-    *,
-    start: int,
-    size: int,
-) -> Slice:
-    """A page of `invoices` by issue date and id; `tallies`, if given, count exactly those."""
-    if tallies is None:
-        return _counted(invoices, start, size)
-    counts = tallies.values_list("issue_date").annotate(n=Sum("count"))
-    by_date = list(counts.order_by("issue_date"))
-    count = sum(n for _, n in by_date)
-    first, rest = _where(by_date, start)
-    if first is None:
-        return Slice([], count)
-    return Slice(_ids(invoices.filter(issue_date__gte=first), rest, size), count)
+class Search:
+    """The pages of `invoices` by issue date and id; `tallies`, if given, count exactly those.
+
+    Built once and read as often as somebody turns a page.
+    """
+
+    def __init__(self, invoices: QuerySet[Invoice], tallies: QuerySet[InvoiceTally] | None) -> None:
+        self._invoices = invoices
+        self._dates = self._ids = self._every = None
+        if tallies is None:
+            self._every = CompiledQuery(
+                lambda: _counted(invoices), n_parameters=0, keeps_plan=False
+            )
+        else:
+            self._dates = CompiledQuery(lambda: _by_date(tallies), n_parameters=0)
+            self._ids = CompiledQuery(lambda day: _since(invoices, day), marks=(date.min,))
+
+    def page(self, *, start: int, size: int) -> Slice:
+        """`size` invoices from position `start`; past the end none, with the total all the same."""
+        if self._dates is None or self._ids is None:
+            return self._page_of_counted(start, size)
+        by_date = self._dates.rows()
+        first, rest = _where(by_date, start)
+        rows = [] if first is None else self._ids.rows(first, window=(rest, size))
+        return Slice([pk for (pk,) in rows], sum(n for _, n in by_date))
+
+    def _page_of_counted(self, start: int, size: int) -> Slice:
+        # No database passes over more rows than it could hold.
+        rows = self._every.rows(window=(start, size)) if self._every and start < FAR else []
+        if rows:
+            return Slice([pk for pk, *_ in rows], rows[0][1])
+        # Past the end there is no row to bring the count.
+        return Slice([], self._invoices.order_by().count() if start else 0)
 
 
-def _counted(invoices: QuerySet[Invoice], start: int, size: int) -> Slice:
-    """Found and counted in one statement; past the end there is no row to bring the count."""
-    every = invoices.annotate(n=Window(Count("*"))).order_by("issue_date", "id")
-    # No database passes over more rows than it could hold.
-    rows = list(every.values_list("id", "n")[start : start + size]) if start < FAR else []
-    if rows:
-        return Slice([pk for pk, _ in rows], rows[0][1])
-    return Slice([], invoices.order_by().count() if start else 0)
+def _counted(invoices: QuerySet[Invoice]) -> QuerySet[Invoice, tuple[int, int]]:
+    """Found and counted in one statement."""
+    # Counting reads them all. An index in the order of the page makes the planner believe that it
+    # may stop early; there is none in the order of an expression.
+    day = Coalesce("issue_date", "issue_date")
+    every = invoices.annotate(n=Window(Count("*"))).order_by(day, "id")
+    return every.values_list("id", "n")
 
 
-def _where(by_date: Sequence[tuple[date, int]], start: int) -> tuple[date | None, int]:
+def _where(by_date: Sequence[Sequence[Any]], start: int) -> tuple[date | None, int]:
     """The issue date on which position `start` falls, and how far into that date."""
     for day, n in by_date:
         if start < n:
@@ -98,6 +114,11 @@ def _where(by_date: Sequence[tuple[date, int]], start: int) -> tuple[date | None
     return None, 0
 
 
-def _ids(invoices: QuerySet[Invoice], start: int, size: int) -> list[int]:
-    ordered = invoices.order_by("issue_date", "id").values_list("id", flat=True)
-    return list(ordered[start : start + size])
+def _by_date(tallies: QuerySet[InvoiceTally]) -> QuerySet[InvoiceTally, tuple[date, int]]:
+    counts = tallies.values_list("issue_date").annotate(n=Sum("count"))
+    return counts.order_by("issue_date")
+
+
+def _since(invoices: QuerySet[Invoice], day: date) -> QuerySet[Invoice, int]:
+    later = invoices.filter(issue_date__gte=day).order_by("issue_date", "id")
+    return later.values_list("id", flat=True)

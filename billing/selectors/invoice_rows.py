@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from billing.models import Attachment, Invoice, InvoiceLine, Receivable
-from billing.models.kept import BLANK
 from lib.compiled import CompiledQuery
 
 _INVOICE = (
@@ -47,19 +46,15 @@ class Related(list[Any]):
         return self
 
 
-class _Kept:
-    """`integration` as models read it (billing.models.kept)."""
+class _Keyed:
+    """A row with the name that models give to their key."""
 
     __slots__ = ()
-    integration: dict[str, Any]
     id: int
 
     @property
     def pk(self) -> int:
         return self.id
-
-    def kept_blank(self, name: str) -> bool:
-        return name in self.integration.get(BLANK, ())
 
 
 _RELATIONS = ("contract", "customer", "services", "receivables", "attachments")
@@ -69,7 +64,7 @@ _InvoiceBase: Any = namedtuple("_InvoiceBase", (*_INVOICE, *_RELATIONS))  # type
 _ReceivableBase: Any = namedtuple("_ReceivableBase", (*_RECEIVABLE, "invoice"))  # type: ignore[misc]
 
 
-class InvoiceRow(_Kept, _InvoiceBase):
+class InvoiceRow(_Keyed, _InvoiceBase):
     """An invoice with all that its body shows; of contract and customer only their kind."""
 
     __slots__ = ()
@@ -88,7 +83,7 @@ class LineRow(NamedTuple):
     service_item: _Name
 
 
-class ReceivableRow(_Kept, _ReceivableBase):
+class ReceivableRow(_Keyed, _ReceivableBase):
     """An instalment; `invoice` is its InvoiceRow where that was asked for."""
 
     __slots__ = ()

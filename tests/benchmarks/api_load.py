@@ -27,10 +27,21 @@ def call(method: str, path: str, *, token: str = "", body: bytes = b"", status: 
 
 @dataclass(frozen=True)
 class Load:
-    """Milliseconds of each request, and requests per second of all clients together."""
+    """Milliseconds of each request, and the seconds that all clients together took."""
 
     times: list[float]
-    rate: float
+    seconds: float
+
+    @classmethod
+    def empty(cls) -> Load:
+        return cls([], 0.0)
+
+    def __add__(self, later: Load) -> Load:
+        return Load(self.times + later.times, self.seconds + later.seconds)
+
+    @property
+    def rate(self) -> float:
+        return len(self.times) / self.seconds
 
     def p(self, percent: int) -> float:
         ordered = sorted(self.times)
@@ -46,7 +57,7 @@ async def _run(port: int, calls: list[Call], clients: int) -> Load:
     times: list[float] = []
     started = time.perf_counter()
     await asyncio.gather(*(_client(port, calls, times) for _ in range(clients)))
-    return Load(times, len(times) / (time.perf_counter() - started))
+    return Load(times, time.perf_counter() - started)
 
 
 async def _client(port: int, calls: list[Call], times: list[float]) -> None:

@@ -8,7 +8,7 @@ stored). Everything else is the same for all of them::
         "receivables_due_date": Attribute(Day(), "due_date", through=RECEIVABLES),
     }
     page = Page.of(request.query_params)
-    found = filtered(invoices, request.query_params, FILTERS)
+    found = filtered(invoices, predicates_of(request.query_params), FILTERS)
     rows, total_pages = page.cut(found)
     return Response(page.body("invoices", InvoiceOut.show_all(rows), total_pages))
 """
@@ -212,17 +212,24 @@ class _Predicate:
         return ~same if self.operator.startswith("not_") else same
 
 
-def filtered(
-    rows: QuerySet[Any], params: QueryDict, table: Mapping[str, Attribute]
-) -> QuerySet[Any]:
-    """The rows for which every predicate of `params` holds, each once.
+Asked = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def predicates_of(params: QueryDict) -> Asked:
+    """What a search asks for, but for the page: every `q[…]` with its values."""
+    asked = (key for key in params if key == "q" or key.startswith("q["))
+    return tuple((key, tuple(params.getlist(key))) for key in asked)
+
+
+def filtered(rows: QuerySet[Any], asked: Asked, table: Mapping[str, Attribute]) -> QuerySet[Any]:
+    """The rows for which every predicate holds, each once.
 
     Raises BadSearch (400) naming every parameter that is unknown or whose value cannot be read:
     a filter is never silently left out.
     """
     through: dict[Association, Q] = {}
     own = Q()
-    for predicate in _predicates(params, table):
+    for predicate in _predicates(asked, table):
         association = predicate.attribute.through
         if association is None:
             own &= predicate.condition()
@@ -235,12 +242,10 @@ def filtered(
     return rows.filter(own)
 
 
-def _predicates(params: QueryDict, table: Mapping[str, Attribute]) -> list[_Predicate]:
+def _predicates(asked: Asked, table: Mapping[str, Attribute]) -> list[_Predicate]:
     found: list[_Predicate] = []
     wrong: list[str] = []
-    for key, texts in params.lists():
-        if key != "q" and not key.startswith("q["):
-            continue
+    for key, texts in asked:
         try:
             found += _read(key, texts, table)
         except Refused:

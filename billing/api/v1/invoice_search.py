@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
+from accounts.models import Account
 from billing.api.v1.base import BadSearch
 from billing.api.v1.filters import (
     PAGING,
+    Asked,
     Association,
     Attribute,
     Choice,
@@ -20,8 +24,10 @@ from billing.api.v1.filters import (
     Kind,
     filtered,
     filters,
+    predicates_of,
 )
 from billing.models import Contract, Invoice, InvoiceTally, Party, Receivable
+from billing.selectors.invoice_pages import Search, organization_invoices, organization_tallies
 from billing.selectors.invoices_shown import is_late
 from lib import clock
 
@@ -101,16 +107,6 @@ TALLIED = {
 }
 
 
-def tallied(tallies: QuerySet[InvoiceTally], params: QueryDict) -> QuerySet[InvoiceTally] | None:
-    """Those that count what is searched for; None when the kept counts do not know."""
-    if connection.vendor != "postgresql":
-        return None
-    try:
-        return filtered(tallies, params, TALLIED)
-    except BadSearch:
-        return None
-
-
 _RECEIVABLES = Association(Receivable, "invoice")
 
 FILTERS = {
@@ -121,6 +117,30 @@ FILTERS = {
     "customer_type": Attribute(CustomerType(), "customer__kind"),
     "contract_id": Attribute(Integer(), "contract_id"),
 }
+
+
+def search_of(account: Account, organization_id: int, params: QueryDict) -> Search:
+    """The search for the organization's invoices. Raises BadSearch."""
+    # Whoever turns pages asks for the same; what is late is another question each day.
+    return _search(account.pk, organization_id, predicates_of(params), clock.today())
+
+
+@lru_cache(maxsize=512)
+def _search(account_id: int, organization_id: int, asked: Asked, today: date) -> Search:
+    account = Account(pk=account_id)
+    invoices = filtered(organization_invoices(account, organization_id), asked, FILTERS)
+    return Search(invoices, _tallied(account, organization_id, asked))
+
+
+def _tallied(account: Account, organization_id: int, asked: Asked) -> QuerySet[InvoiceTally] | None:
+    """The kept counts of what is searched for; None when there are none that know."""
+    if connection.vendor != "postgresql":
+        return None
+    try:
+        return filtered(organization_tallies(account, organization_id), asked, TALLIED)
+    except BadSearch:
+        return None
+
 
 PARAMETERS = [
     *filters(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.http import QueryDict
 from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,17 +12,14 @@ from rest_framework.response import Response
 from billing.api.v1.attachments import ATTACHMENTS_BODY
 from billing.api.v1.base import BillingView, no_content
 from billing.api.v1.docs import documented, listed, one, query
-from billing.api.v1.filters import Page, filtered
-from billing.api.v1.invoice_search import FILTERS, PARAMETERS, tallied
+from billing.api.v1.filters import Page
+from billing.api.v1.invoice_search import PARAMETERS, search_of
 from billing.api.v1.invoice_shapes import InvoiceChangesIn, InvoiceIn, InvoiceOut
 from billing.models import Contract, Invoice
 from billing.selectors.invoice_pages import (
     Slice,
     check_organization,
     contract_invoices,
-    organization_invoices,
-    organization_tallies,
-    page_of,
 )
 from billing.selectors.invoice_rows import invoice_rows
 from billing.selectors.invoices_shown import get_invoice_shown, is_late
@@ -120,18 +116,17 @@ class OrganizationInvoiceSearchView(_InvoicesView):
         "to_receive, received, cancelled e late (em atraso).",
     )
     def get(self, request: Request, organization_id: int) -> Response:
-        check_organization(self.account, organization_id)
         page = Page.of(request.query_params)
-        found = self.find(organization_id, request.query_params, page)
+        found = Slice([], 0)
+        try:
+            search = search_of(self.account, organization_id, request.query_params)
+            found = search.page(start=page.start, size=page.size)
+        finally:
+            # Whoever has invoices is there; an unknown one is not found, whatever was asked.
+            if not found.ids:
+                check_organization(self.account, organization_id)
         shown = InvoiceOut.show_all(invoice_rows(found.ids))
         return Response(page.body("invoices", shown, page.of_total(found.total)))
-
-    def find(self, organization_id: int, params: QueryDict, page: Page) -> Slice:
-        """The page's invoices, by the kept counts when these know the answer."""
-        every = organization_invoices(self.account, organization_id)
-        invoices = filtered(every, params, FILTERS)
-        tallies = tallied(organization_tallies(self.account, organization_id), params)
-        return page_of(invoices, tallies, start=page.start, size=page.size)
 
 
 class ContractInvoiceSearchView(_InvoicesView):

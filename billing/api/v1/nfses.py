@@ -36,6 +36,7 @@ from billing.api.v1.filters import (
     Text,
     filtered,
     filters,
+    predicates_of,
 )
 from billing.api.v1.of_organization import OfOrganizationView
 from billing.api.v1.shapes import Out
@@ -183,7 +184,7 @@ class NfseSearchView(OfOrganizationView):
     )
     def get(self, request: Request, organization_id: int) -> Response:
         page = Page.of(request.query_params)
-        found = filtered(self.rows(organization_id), request.query_params, FILTERS)
+        found = filtered(self.rows(organization_id), predicates_of(request.query_params), FILTERS)
         services = NfseServiceItem.objects.order_by("id")
         ordered = found.order_by("generated_at", "id")
         rows, total_pages = page.cut(

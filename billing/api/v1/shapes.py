@@ -118,9 +118,14 @@ class Out(serializers.Serializer[Any]):
 
     @classmethod
     def show_all(cls, objects: Iterable[Any]) -> list[dict[str, Any]]:
-        own = cls.show.__func__ is not Out.show.__func__  # type: ignore[attr-defined]
-        show = cls.show if own else cls.shower()
+        show = cls.one_by_one()
         return [show(obj) for obj in objects]
+
+    @classmethod
+    def one_by_one(cls) -> Show:
+        """What shows an object of a list: `show` itself, or the function behind it."""
+        own = cls.show.__func__ is not Out.show.__func__  # type: ignore[attr-defined]
+        return cls.show if own else cls.shower()
 
     @classmethod
     def shower(cls) -> Show:

@@ -13,22 +13,26 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.api.v1.fields import KeptIntegerOut, KeptTextOut, OutField, TextOut
+from billing.models.kept import BLANK
 
 Show = Callable[[Any], dict[str, Any]]
 
 
 def write_show(shape: type[Any]) -> Show:
     """The function from an object to its JSON-ready dictionary, as `shape` (an Out) declares it."""
-    names: dict[str, Any] = {"_blank": _blank}
+    names: dict[str, Any] = {"_rows": _rows}
     fields = shape._declared_fields
     entries = [
         f"{name!r}: {_expression(shape, name, one, names, position)},"
         for position, (name, one) in enumerate(fields.items())
     ]
-    kept = any(isinstance(one, KeptTextOut | KeptIntegerOut) for one in fields.values())
+    body = "\n".join(f"        {entry}" for entry in entries)
     lines = ["def show(obj):"]
-    lines += ["    kept = obj.integration"] if kept else []
-    lines += ["    return {", *(f"        {entry}" for entry in entries), "    }"]
+    if "kept." in body or "blanks" in body:
+        lines += ["    kept = getattr(obj, 'integration', None) or {}"]
+    if "blanks" in body:
+        lines += [f"    blanks = kept.get({BLANK!r}, ())"]
+    lines += ["    return {", body, "    }"]
     # Names and attributes come from our own declarations, never from a request.
     exec("\n".join(lines), names)  # noqa: S102
     return names["show"]  # type: ignore[no-any-return]
@@ -36,11 +40,19 @@ def write_show(shape: type[Any]) -> Show:
 
 def _expression(shape: type[Any], name: str, one: Any, names: dict[str, Any], position: int) -> str:
     value = _value(shape, name, one, names, position)
-    form = _form(one)
-    if form is None:
+    form = f"form{position}"
+    if isinstance(one, serializers.ListSerializer):
+        child: Any = type(one.child)
+        names[form] = child.one_by_one()
+        return f"None if (v := {value}) is None else [{form}(one) for one in _rows(v)]"
+    if isinstance(one, serializers.Serializer):
+        nested: Any = type(one)
+        names[form] = nested.one_by_one()
+    elif isinstance(one, OutField) and one.show is not None:
+        names[form] = one.show
+    else:
         return value
-    names[f"form{position}"] = form
-    return f"None if (v := {value}) is None else form{position}(v)"
+    return f"None if (v := {value}) is None else {form}(v)"
 
 
 def _value(shape: type[Any], name: str, one: Any, names: dict[str, Any], position: int) -> str:
@@ -53,22 +65,11 @@ def _value(shape: type[Any], name: str, one: Any, names: dict[str, Any], positio
     if isinstance(one, KeptTextOut | KeptIntegerOut):
         return f"kept.get({source!r})"
     if isinstance(one, TextOut) and "." not in source:
-        return f'(v if (v := obj.{source}) != "" else _blank(obj, {source!r}))'
+        # A blank column is null on the wire, unless "" is what was sent (billing.models.kept).
+        return f'(v if (v := obj.{source}) != "" else "" if {source!r} in blanks else None)'
     return f"obj.{source}"
 
 
-def _blank(obj: Any, source: str) -> str | None:
-    """A blank column is null on the wire, unless "" is what was sent (billing.models.kept)."""
-    kept = getattr(obj, "kept_blank", None)
-    return "" if kept is not None and kept(source) else None
-
-
-def _form(one: Any) -> Callable[[Any], Any] | None:
-    if isinstance(one, serializers.ListSerializer):
-        shape: Any = type(one.child)
-        return lambda value: shape.show_all(value.all() if hasattr(value, "all") else value)
-    if isinstance(one, serializers.Serializer):
-        nested: Any = type(one)
-        return lambda value: nested.show(value)
-    changes = isinstance(one, OutField) and type(one).show is not OutField.show
-    return one.show if changes else None
+def _rows(value: Any) -> Any:
+    """The objects of a list or of a relation."""
+    return value if isinstance(value, list) else value.all()
