@@ -58,10 +58,13 @@ def peak_mb() -> float:
 
 
 def migrate() -> None:
-    """The case that prepares an empty database."""
+    """The case that prepares a database, also when other programs prepare it at the same time."""
     from django.core.management import call_command
 
-    call_command("migrate", verbosity=0, skip_checks=True)
+    from lib import locks
+
+    with locks.exclusive("benchmarks.migrate", 0, wait_seconds=120):
+        call_command("migrate", verbosity=0, skip_checks=True)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import socket
 import sys
 from collections import Counter
 
+from benchmarks.lab import migrate
 from django.conf import settings
-from django.core.management import call_command
 from django.db import transaction
 from support.fuzzing import attack, operations, told
 from support.tenants import DAY, build
@@ -24,7 +24,7 @@ def generated(options: argparse.Namespace) -> list[str]:
 
     Each round has a seed of its own, printed, so that it can be repeated. Nothing is kept.
     """
-    call_command("migrate", verbosity=0, skip_checks=True)
+    migrate()
     os.environ["UX_TODAY"] = DAY
     settings.RATE_LIMIT_PER_MINUTE = 1_000_000_000
     settings.ALLOWED_HOSTS = ["*"]

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
-from benchmarks.lab import set_up  # noqa: E402
+from benchmarks.lab import migrate, set_up  # noqa: E402
 
 set_up()
 
@@ -48,7 +48,7 @@ class Fault(Exception):
 def overlap(options: argparse.Namespace) -> None:
     """The soak of this name: see the top."""
     rng = random.Random(options.seed)
-    call_command("migrate", verbosity=0, skip_checks=True)
+    migrate()
     at = seeding.tenant(f"choque-{Account.objects.count()}", customers=options.rules)
     seeding.recurring(at, end_date=None)
     # Nobody pays here, and who owes is billed no more unless the contract says so.
