@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django_fsm",
     "django_q",
     "accounts",
+    "fiscal",
     "billing",
 ]
 
