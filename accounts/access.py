@@ -174,6 +174,17 @@ MODEL_CAPABILITIES: dict[str, Capability | None] = {
     "billing.numberseries": Capability.INVOICES,
     "billing.billingrun": Capability.BILLING_RUN,
     "billing.runentry": Capability.BILLING_RUN,
+    "fiscal.company": Capability.FISCAL_SETUP,
+    "fiscal.certificate": Capability.FISCAL_SETUP,
+    "fiscal.series": Capability.FISCAL_SETUP,
+    "fiscal.fiscaldocument": Capability.FISCAL_FILES,
+    "fiscal.fiscalevent": Capability.FISCAL_FILES,
+    "fiscal.inutilizacao": Capability.FISCAL_FILES,
+    "fiscal.attempt": Capability.FISCAL_SETUP,
+    "fiscal.archive": Capability.FISCAL_FILES,
+    "fiscal.authoritystatus": Capability.FISCAL_FILES,
+    "fiscal.contingency": None,
+    "fiscal.consumption": None,
 }
 
 

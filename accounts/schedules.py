@@ -31,6 +31,10 @@ SCHEDULES = [
     Entry("avisos a integradores", "accounts.tasks.deliver_webhooks", "* * * * *"),
     Entry("limpeza dos avisos a integradores", "accounts.tasks.purge_webhooks", "0 5 * * *"),
     Entry("chaves de idempotência", "accounts.tasks.purge_idempotency", "20 * * * *"),
+    Entry("documentos fiscais à espera", "fiscal.tasks.sweep_documents", "* * * * *"),
+    Entry("situação das autoridades", "fiscal.tasks.review_authorities", "* * * * *"),
+    Entry("certificados a vencer", "fiscal.tasks.warn_certificates", "0 6 * * *"),
+    Entry("numeração sem documento", "fiscal.tasks.sweep_numbers", "30 4 * * *"),
     Entry("resultados antigos da fila", "accounts.tasks.prune_queue", "50 4 * * *"),
 ]
 

@@ -1,7 +1,7 @@
 """What is answered where no view is: unknown addresses, bad requests and our own faults.
 
-Programs (/api/, /crm/) get what the API documents; people get a plain page, made without templates
-and database, which may be what failed.
+Programs (/api/, /crm/, /v2/) get what their API documents; people get a plain page, made without
+templates and database, which may be what failed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 
 _PROGRAMS = ("/api/", "/crm/")
+_FISCAL = "/v2/"
 _PAGE = (
     '<!doctype html><html lang="pt-br"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width"><title>{}</title>'
@@ -19,12 +20,16 @@ _PAGE = (
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_fiscal(request):
+        return _fiscal(request, 400, "requisicao_invalida", "Requisição inválida.")
     if _is_program(request):
         return _empty(400)
     return _page(400, "Requisição inválida", "O navegador enviou algo que não entendemos.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_fiscal(request):
+        return _fiscal(request, 403, "permissao_negada", "Sem permissão.")
     if _is_program(request):
         return _empty(403)
     return _page(403, "Sem permissão", "Sua conta não pode abrir esta página.")
@@ -38,6 +43,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_fiscal(request):
+        return _fiscal(request, 404, "nao_encontrado", "Endereço não encontrado.")
     if _is_program(request):
         return _empty(404)
     return _page(404, "Página não encontrada", "Confira o endereço.")
@@ -47,14 +54,31 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """No detail, but the id under which the logs tell everything."""
     code = getattr(request, "request_id", "")
     text = f"Erro interno. Se precisar de ajuda, informe o código {code}."
+    if _is_fiscal(request):
+        return _fiscal(request, 500, "erro_interno", text)
     if _is_program(request):
-        shape = {"ensure_ascii": False}
-        return JsonResponse({"errors": text}, status=500, json_dumps_params=shape)
+        return _json(500, {"errors": text})
     return _page(500, "Algo deu errado", text)
 
 
 def _is_program(request: HttpRequest) -> bool:
     return request.path_info.startswith(_PROGRAMS)
+
+
+def _is_fiscal(request: HttpRequest) -> bool:
+    return request.path_info.startswith(_FISCAL)
+
+
+def _fiscal(request: HttpRequest, status: int, codigo: str, mensagem: str) -> HttpResponse:
+    """As fiscal.api.errors has it, with what is left of the token's credits where it was counted."""
+    response = _json(status, {"codigo": codigo, "mensagem": mensagem})
+    for name, value in getattr(request, "rate_headers", {}).items():
+        response[name] = value
+    return response
+
+
+def _json(status: int, data: dict[str, str]) -> HttpResponse:
+    return JsonResponse(data, status=status, json_dumps_params={"ensure_ascii": False})
 
 
 def _empty(status: int) -> HttpResponse:

@@ -158,6 +158,16 @@ SPECTACULAR_SETTINGS = {
 # Requests a minute that one API token may make; 0 is no limit. Without REDIS_URL every web process
 # counts on its own.
 RATE_LIMIT_PER_MINUTE = number("RATE_LIMIT_PER_MINUTE", default=600, least=0)
+# The same for /v2 (fiscal-api §1.9), and how many wrong tokens an address may present a minute.
+FISCAL_RATE_LIMIT_PER_MINUTE = number("FISCAL_RATE_LIMIT_PER_MINUTE", default=100, least=0)
+FISCAL_AUTH_FAILURES_PER_MINUTE = number("FISCAL_AUTH_FAILURES_PER_MINUTE", default=20, least=0)
+# Tasks that are queued with the primary key of a decided document, and of a voided range.
+FISCAL_SUBSCRIBERS: tuple[str, ...] = ()
+FISCAL_VOID_SUBSCRIBERS: tuple[str, ...] = ()
+# Every authority at one address instead of the published ones (a sandbox), and a file of trust
+# anchors beside the usual ones.
+FISCAL_ENDPOINTS_BASE = env.str("FISCAL_ENDPOINTS_BASE", default="")
+FISCAL_CA_FILE = env.str("FISCAL_CA_FILE", default="")
 
 # The database is the broker, so enqueue() commits or vanishes with the change it announces.
 # retry > timeout * (ceil((queue_limit + 1) / workers) + 1): the clock starts at the fetch.

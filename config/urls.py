@@ -8,6 +8,7 @@ from accounts.views import health_check, worker_health
 from billing.api import docs_views
 from billing.api.documents import linked_invoice
 from billing.api.files import attached_file
+from fiscal.api.files import routes as file_routes
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.forbidden"
@@ -21,6 +22,8 @@ urlpatterns = [
     path("api/schema", docs_views.schema, name="api-schema"),
     path("api/docs", docs_views.docs, name="api-docs"),
     path("crm/", include("billing.api.urls")),
+    path("v2/", include("fiscal.api.urls")),
+    *file_routes,
     path("documents/invoices/<str:signed>", linked_invoice),
     path("files/<str:signed>", attached_file),
     path("health_check", health_check),

@@ -20,6 +20,8 @@ from billing.models import (
     ServiceItem,
     Transaction,
 )
+from fiscal.models import Company
+from fiscal.services.companies import closed
 from lib import clock
 from lib.br import fold
 
@@ -78,6 +80,36 @@ class MembershipFactory(DjangoModelFactory):
     user = factory.SubFactory(UserFactory)
     account = factory.SubFactory(AccountFactory)
     role = "admin"
+
+
+class FiscalCompanyFactory(DjangoModelFactory):
+    """An issuer in São Paulo that may issue NF-e and NFC-e; without certificate and tokens."""
+
+    class Meta:
+        model = Company
+
+    account = factory.SubFactory(AccountFactory)
+    cnpj = factory.Sequence(lambda n: cnpj(70_000_000 + n))
+    nome = factory.Sequence(lambda n: f"Emitente {n} Comércio Ltda")
+    nome_fantasia = factory.Sequence(lambda n: f"Emitente {n}")
+    inscricao_estadual = "110042490114"
+    inscricao_municipal = "12345678"
+    regime_tributario = 3
+    email = "fiscal@exemplo.test"
+    telefone = "1130001000"
+    logradouro = "Avenida Paulista"
+    numero = "1000"
+    bairro = "Bela Vista"
+    cep = "01310100"
+    municipio = "São Paulo"
+    codigo_municipio = "3550308"
+    uf = "SP"
+    habilita_nfe = True
+    habilita_nfce = True
+    csc_nfce_producao = factory.LazyFunction(lambda: closed("CODIGO-PRODUCAO-0001"))
+    id_token_nfce_producao = "000001"
+    csc_nfce_homologacao = factory.LazyFunction(lambda: closed("CODIGO-HOMOLOGACAO-0001"))
+    id_token_nfce_homologacao = "000001"
 
 
 class _PartyFactory(DjangoModelFactory):

@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.models import Account, ApiToken
 from accounts.services.audit import SYSTEM, Actor, record
 from lib import clock
-from lib.br import is_cnpj, normalise_document
+from lib.br import document_kind, normalise_document
 from lib.compiled import CompiledQuery
 from lib.errors import FieldError, InvalidInput
 
@@ -36,8 +36,8 @@ def create_token(
 ) -> tuple[ApiToken, str]:
     """Create a token and return it with its text, 32 hexadecimal digits, shown only now.
 
-    A fiscal token names one company (CNPJ) and one environment. `raw` is for the demonstration,
-    whose token is the same in each run. Raises InvalidInput.
+    A fiscal token names one company (CNPJ, or CPF of a person who issues) and one environment.
+    `raw` is for the demonstration, whose token is the same in each run. Raises InvalidInput.
     """
     cnpj = normalise_document(company_cnpj) if company_cnpj else ""
     faults = token_faults(name=name, scope=scope, company_cnpj=cnpj, ambiente=ambiente)
@@ -65,7 +65,7 @@ def token_faults(*, name: str, scope: str, company_cnpj: str, ambiente: str) -> 
         faults.append(FieldError("name", f"Informe um nome de até {MAX_NAME} caracteres."))
     if scope not in ApiToken.Scope.values:
         faults.append(FieldError("scope", "Use billing, fiscal ou master."))
-    if cnpj and not is_cnpj(cnpj):
+    if cnpj and document_kind(cnpj) is None:
         faults.append(FieldError("company", "CNPJ inválido."))
     if ambiente and ambiente not in ApiToken.Ambiente.values:
         faults.append(FieldError("ambiente", "Use homologacao ou producao."))

@@ -21,6 +21,7 @@ ORDER = (
     "Contratos e regras",
     "Cobrança",
     "Notas fiscais",
+    "Emissão fiscal",
     "Reajustes",
     "Modelos e PDF",
     "Acessos",

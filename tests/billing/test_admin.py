@@ -65,18 +65,26 @@ from billing.models import (
 )
 from billing.services.invoices import void_invoice
 from billing.services.receivables import receive
+from fiscal.models import AuthorityStatus, Company, Consumption, Contingency
 from lib import clock
 
 STAFF = ("admin", "financeiro", "fiscal", "suporte")
 ADDED = {
-    ApiToken, ChargeTemplate, Contact, CustomerAccess, DocumentTemplate, DocumentTemplateVersion,
-    EmailTemplate, FinancialAccount, Membership, NfseTemplate, Party, ServiceItem, Transaction,
-    User, WebhookEndpoint,
+    ApiToken, ChargeTemplate, Company, Contact, CustomerAccess, DocumentTemplate,
+    DocumentTemplateVersion, EmailTemplate, FinancialAccount, Membership, NfseTemplate, Party,
+    ServiceItem, Transaction, User, WebhookEndpoint,
 }  # fmt: skip
-SHARED = {Heartbeat, PriceIndexValue}  # of no account, so in nobody's trail
+SHARED = {
+    AuthorityStatus,
+    Consumption,
+    Contingency,
+    Heartbeat,
+    PriceIndexValue,
+}  # of no account, so in nobody's trail
 DELETED = {Contact, CustomerAccess, Membership, Transaction, WebhookEndpoint}
 CONFIGURED = {WebhookEndpoint}  # not by who may only resend
-OURS = [m for a in ("accounts", "billing") for m in apps.get_app_config(a).get_models()]
+APPS = ("accounts", "billing", "fiscal")
+OURS = [m for app in APPS for m in apps.get_app_config(app).get_models()]
 
 
 def url(model: type[models.Model], action: str, *args: object) -> str:

@@ -158,7 +158,18 @@ def test_the_printed_token_works_and_is_the_same_in_each_run(demo):
     assert first["tokens"] == second["tokens"]
     assert token is not None
     assert (token.account, token.scope) == (demo, "billing")
-    assert ApiToken.objects.get().digest == digest(raw)
+    assert ApiToken.objects.get(scope="billing").digest == digest(raw)
+
+
+def test_the_fiscal_tokens_are_printed_with_their_companies(demo):
+    printed = run()
+
+    assert "Token (fiscal, homologacao): " in printed
+    assert "Demo Café Alfanumérico Ltda, D3.M0C.AFE/0001-45, PR" in printed
+    for told in json.loads(run(json=True))["tokens"]:
+        token = find_token(told["token"])
+        assert (token.account, token.scope) == (demo, told["escopo"])
+        assert token.company_cnpj == told.get("cnpj", "")
 
 
 def test_the_invariants_hold(demo):

@@ -1,4 +1,5 @@
-"""What `./dev soak [name] [--rounds N] [--rules N] [--seed N]` runs; 1 is its answer to any fault.
+"""What `./dev soak [name] [--rounds N] [--rules N] [--documents N]
+[--seed N]` runs; 1 is its answer to any fault.
 
 `overlap`: each round, four processes run the billing on the same database at the same time and one
 of them is killed -9 at a random moment. A last run finishes the work. Then the invariants must
@@ -6,6 +7,9 @@ hold, and the invoices must be exactly those that arithmetic says, each announce
 
 `schemathesis`: each round, generated requests that the OpenAPI document allows and does not allow
 go to every operation of /api/v1; every answer must be one that the document tells of.
+
+`fiscal`: `--documents` NF-e and NFC-e against the sandbox authority, with every fault it knows and
+workers killed -9 at random; at the end both sides hold the same, and no number is missing.
 """
 
 from __future__ import annotations
@@ -129,9 +133,20 @@ def schemathesis(options: argparse.Namespace) -> None:
         raise Fault("respostas que o documento não prevê: " + "; ".join(found))
 
 
+def fiscal(options: argparse.Namespace) -> None:
+    """The soak of this name: see the top."""
+    from soak import fiscal as soak
+
+    try:
+        soak.fiscal(options)
+    except soak.Wrong as wrong:
+        raise Fault(str(wrong)) from wrong
+
+
 SOAKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "overlap": overlap,
     "schemathesis": schemathesis,
+    "fiscal": fiscal,
 }
 
 
@@ -140,6 +155,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("name", nargs="?", choices=list(SOAKS), metavar="nome")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--rules", type=int, default=3_000)
+    parser.add_argument("--documents", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args(arguments)
     options.seed = options.seed if options.seed is not None else time.time_ns() % 1_000_000

@@ -17,6 +17,7 @@ from factories import (
     TransactionFactory,
     UserFactory,
 )
+from support.fiscal_rows import fiscal_rows
 from support.invoices import emitted_invoice
 
 from accounts.models import (
@@ -116,7 +117,7 @@ def one_of_each(account: Account) -> Rows:
     }
     for more in (_agreements, _work, _resources, _notices):
         rows |= more(rows, mark)
-    return rows | _people(account, customer, mark)
+    return rows | _people(account, customer, mark) | fiscal_rows(account, mark, n)
 
 
 def _notices(rows: Rows, mark: str) -> Rows:

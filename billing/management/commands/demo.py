@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.services.demo import Demo, load_demo
 from lib import clock
-from lib.br import date_br
+from lib.br import cnpj_mask, date_br
 
 
 class Command(BaseCommand):
@@ -42,6 +42,14 @@ def _text(demo: Demo) -> str:
             f"  {user['email']:<24} {user['papel'].removeprefix('cliente_')} de {user['cliente']}"
             for user in data["clientes"]
         ),
-        *(f"Token ({token['escopo']}): {token['token']}" for token in data["tokens"]),
+        *(_token(token) for token in data["tokens"]),
     ]
     return "\n".join(lines)
+
+
+def _token(token: dict[str, str]) -> str:
+    """`Token (fiscal, homologacao): … — Demo Sul, CNPJ, UF`; the others without a company."""
+    if "cnpj" not in token:
+        return f"Token ({token['escopo']}): {token['token']}"
+    where = f"{token['nome']}, {cnpj_mask(token['cnpj'])}, {token['uf']}"
+    return f"Token (fiscal, {token['ambiente']}): {token['token']}  {where}"

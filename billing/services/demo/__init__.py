@@ -6,7 +6,7 @@ another account.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,8 @@ from accounts.models import Account
 from accounts.services.audit import SYSTEM, record
 from billing.services.demo import agreements, indexes, ledger, many, people, resources, wipe
 from billing.services.demo.when import When
+from fiscal.services import demo as issuers
+from fiscal.services.demo import DemoToken
 from lib import clock
 
 # What the specification asks for and has no place to be recorded in yet.
@@ -34,6 +36,7 @@ class Demo:
     account: Account
     today: date
     token: str
+    fiscal_tokens: list[DemoToken] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -50,9 +53,19 @@ class Demo:
             "senha": people.PASSWORD,
             "equipe": staff,
             "clientes": customers,
-            "tokens": [{"nome": people.TOKEN_NAME, "escopo": "billing", "token": self.token}],
+            "tokens": [
+                {"nome": people.TOKEN_NAME, "escopo": "billing", "token": self.token},
+                *(_shown(token) for token in self.fiscal_tokens),
+            ],
             "pendente": list(PENDING),
         }
+
+
+def _shown(token: DemoToken) -> dict[str, str]:
+    shown = {"nome": token.name, "escopo": token.scope, "token": token.token}
+    if token.company:
+        shown |= {"cnpj": token.company, "uf": token.uf, "ambiente": token.ambiente}
+    return shown
 
 
 @transaction.atomic
@@ -73,4 +86,5 @@ def load_demo(*, today: date, afresh: bool = False) -> Demo:
     contracts = agreements.load(account, everybody, when, email=email)
     ledger.load(account, everybody, contracts, when)
     many.load(account, everybody, contracts["entregas"], when)
-    return Demo(account, today, people.token(account))
+    tokens = issuers.load(account, at=clock.now())
+    return Demo(account, today, people.token(account), tokens)

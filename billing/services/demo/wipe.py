@@ -49,6 +49,7 @@ from billing.models import (
     TemplateService,
     Transaction,
 )
+from fiscal.services import demo as issuers
 
 # Children before what they point to; the path leads to the account.
 _ORDER: tuple[tuple[type[models.Model], str], ...] = (
@@ -92,6 +93,7 @@ _ORDER: tuple[tuple[type[models.Model], str], ...] = (
 
 def wipe(account: Account) -> None:
     """Delete every row of the account that may be deleted."""
+    issuers.wipe(account)
     for model, path in _ORDER:
         model._default_manager.filter(**{path: account}).delete()
     DocumentTemplate.objects.filter(account=account, versions=None).delete()

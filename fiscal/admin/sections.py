@@ -1,0 +1,3 @@
+"""Where fiscal's screens stand in the menu."""
+
+ISSUING = "Emissão fiscal"

@@ -1,0 +1,20 @@
+"""Addresses of /v2: no trailing slash, and no redirect to one."""
+
+from importlib import import_module
+
+from django.urls import URLPattern, re_path
+
+from fiscal.api.base import UnknownView
+
+# One module per resource; each lists its own addresses in `routes`.
+RESOURCES: tuple[str, ...] = (
+    "empresas",
+    # Last: nfe/REF would take every address below nfe/.
+    "nfe",
+    "nfce",
+)
+
+urlpatterns: list[URLPattern] = [
+    route for resource in RESOURCES for route in import_module(f"fiscal.api.{resource}").routes
+]
+urlpatterns.append(re_path(r"^.*$", UnknownView.as_view()))

@@ -1,0 +1,185 @@
+"""Faults of the schema in the words of the request (XSD-5): field, and what would be accepted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from lxml import etree
+
+from fiscal import xml
+from fiscal.documents.nfe.groups import Places, places
+from fiscal.documents.nfe.layout import Node, Simple, layout
+from fiscal.xml import RawFault
+from lib.errors import FieldError
+
+_STEP = re.compile(r"(?P<name>[^\[]+)(?:\[(?P<position>[0-9]+)\])?")
+_DIGITS = re.compile(r"\[0-9\]\{(?P<least>[0-9]+)(?:,(?P<most>[0-9]+))?\}")
+_MISPLACED = "Este campo não cabe junto com os outros que foram informados."
+_MOST_VALUES = 40  # a longer enumeration explains nothing
+
+
+_BY_TYPE = {
+    "TCnpj": "Use um CNPJ de 14 caracteres, sem pontuação.",
+    "TCnpjOpc": "Use um CNPJ de 14 caracteres, sem pontuação.",
+    "TCpf": "Use um CPF de 11 dígitos, sem pontuação.",
+    "TChNFe": "Use uma chave de acesso de 44 caracteres.",
+    "TChDFeRTC": "Use uma chave de acesso de 44 caracteres.",
+    "TCompetApur": "Use ano e mês, como em 2026-01.",
+    "TData": "Use uma data, como em 2026-01-31.",
+    "TDateTimeUTC": "Use data e hora com fuso, como em 2026-01-31T10:00:00-03:00.",
+}
+
+
+def errors(faults: Iterable[RawFault], raw: bytes, *, modelo: int) -> list[FieldError]:
+    """One error per field at fault, in document order; `campo` as in `items[0].codigo_ncm`.
+
+    `raw` is the document that has the faults.
+    """
+    root = xml.parse(raw)
+    found: dict[str, FieldError] = {}
+    for fault in faults:
+        error = _error(fault, places(modelo), root)
+        found.setdefault(error.campo or error.mensagem, error)
+    return list(found.values())
+
+
+def _error(fault: RawFault, known: Places, root: etree._Element) -> FieldError:
+    place, prefix = _place(fault.path, known)
+    if fault.kind == "missing":
+        return _absent(place, prefix, fault.expected, known)
+    if fault.kind == "unexpected":
+        parent_path = fault.path.rpartition("/")[0]
+        parent, outside = _place(parent_path, known)
+        lacking = _lacking(parent, fault.expected, _children(root, parent_path))
+        if lacking:
+            return _absent(parent, outside, lacking, known)
+        return FieldError(_campo(place, prefix, known), _MISPLACED)
+    kind = _nodes().get(place)
+    sentence = _accepted(kind.type) if kind and kind.type else fault.detail
+    return FieldError(_campo(place, prefix, known), sentence)
+
+
+def _children(root: etree._Element, path: str) -> set[str]:
+    """Local names of what the element at `path` of a fault holds."""
+    node = root
+    for step in path.split("/")[1:]:
+        found = _STEP.fullmatch(step)
+        assert found is not None
+        twins = [child for child in node if xml.local_name(child) == found["name"]]
+        node = twins[int(found["position"] or 1) - 1]
+    return {xml.local_name(child) for child in node}
+
+
+def _lacking(parent: str, expected: tuple[str, ...], there: set[str]) -> tuple[str, ...]:
+    """What is missing before an element out of place; empty when that element is the fault."""
+    absent = tuple(name for name in expected if name not in there)
+    mandatory = tuple(name for name in absent if _join(parent, name) in _mandatory())
+    return mandatory or (absent if len(expected) == 1 else ())
+
+
+def _absent(place: str, prefix: str, expected: tuple[str, ...], known: Places) -> FieldError:
+    """The field that would have filled what the schema expected at `place`."""
+    if place in known.choices:
+        return FieldError(prefix + known.choices[place].selector, "Informe este campo.")
+    below = [path for name in expected if (path := _join(place, name)) in _nodes()]
+    for path in [path for path in below if path in _mandatory()] or below:
+        campo = _campo(path, prefix, known)
+        if campo:
+            return FieldError(campo, f"Informe este campo. {_of(path)}".strip())
+    return FieldError(_campo(place, prefix, known), f"Faltam dados em {place}.")
+
+
+def _of(path: str) -> str:
+    node = _nodes().get(path)
+    return _accepted(node.type) if node and node.type else ""
+
+
+def _accepted(kind: Simple) -> str:
+    """What the type takes, in a sentence."""
+    if kind.name in _BY_TYPE:
+        return _BY_TYPE[kind.name]
+    if kind.decimals is not None:
+        zero = "" if kind.admits(kind.zero) else ", maior que zero"
+        return f"Use um número sem sinal, com até {kind.decimals} decimais{zero}."
+    if kind.enum and len(kind.enum) <= _MOST_VALUES:
+        return f"Use um destes valores: {', '.join(kind.enum)}."
+    if kind.max_length:
+        least = kind.min_length or 1
+        sizes = f"{least}" if least == kind.max_length else f"de {least} a {kind.max_length}"
+        return f"Use {sizes} caracteres, sem espaços nas pontas."
+    if kind.patterns:
+        return _formats([part for pattern in kind.patterns for part in pattern.split("|")])
+    return "Valor fora do que o leiaute aceita."
+
+
+def _formats(patterns: list[str]) -> str:
+    """Patterns of digits in words; any other as the layout has it."""
+    found = [_DIGITS.fullmatch(pattern) for pattern in patterns]
+    lengths = [" a ".join(filter(None, match.groups())) for match in found if match]
+    if len(lengths) == len(patterns):
+        return f"Use {' ou '.join(lengths)} dígitos."
+    return f"Use o formato do leiaute: {' ou '.join(patterns)}"
+
+
+# --- from places to fields -------------------------------------------------------------------
+
+
+@cache
+def _nodes() -> dict[str, Node]:
+    """Every element and attribute of the layout by path; one that two branches have is one."""
+    return dict(layout().walk())
+
+
+def _join(parent: str, name: str) -> str:
+    return f"{parent}/{name}" if parent else name
+
+
+@cache
+def _mandatory() -> frozenset[str]:
+    """The elements without which their parent is not complete; an alternative counts as one."""
+    return frozenset(path for path, node in layout().walk() for path in _must(path, node)) | {
+        *_must("", layout())
+    }
+
+
+def _must(path: str, node: Node) -> Iterator[str]:
+    for child in node.children:
+        if child.least and child.kind == "element":
+            yield _join(path, child.name)
+        elif child.least:
+            yield from _must(path, child)
+
+
+def _place(path: str, known: Places) -> tuple[str, str]:
+    """(place in the layout, lists on the way): `det/prod/NCM` and `items[1].`."""
+    place, prefix = "", ""
+    for step in path.split("/"):
+        found = _STEP.fullmatch(step)
+        if found is None or found["name"] in ("NFe", "infNFe"):
+            continue
+        place = _join(place, found["name"])
+        if place in known.lists:
+            prefix += f"{known.lists[place].name}[{int(found['position'] or 1) - 1}]."
+    return place, prefix
+
+
+def _campo(place: str, prefix: str, known: Places) -> str:
+    """The request field of a place: its own, of its list, or the first that its group must have."""
+    if place in known.fields:
+        return prefix + known.fields[place].name
+    if place in known.lists:
+        # The fault is about the entries, not about a value of one of them.
+        name = known.lists[place].name
+        return re.sub(rf"{name}\[[0-9]+\]\.$", "", prefix) + name
+    if place in known.choices:
+        return prefix + known.choices[place].selector
+    node = _nodes().get(place)
+    if node is None or node.is_leaf:
+        return ""
+    for child in sorted(node.elements(), key=lambda child: child.least == 0):
+        campo = _campo(_join(place, child.name), prefix, known)
+        if campo:
+            return campo
+    return ""

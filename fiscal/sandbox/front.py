@@ -1,0 +1,103 @@
+"""From a request to an answer: the path, the envelope, the service, the script, the journal."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+from fiscal.sandbox import damage, soap, tables
+from fiscal.sandbox.certificates import Certificate
+from fiscal.sandbox.faults import Facts, facts_of
+from fiscal.sandbox.services import respond
+from fiscal.sandbox.wire import Reply, Request
+from fiscal.sandbox.world import Call, World
+
+_CSTAT = re.compile(r"<cStat>([0-9]{3,4})</cStat>")
+
+
+@dataclass(frozen=True)
+class Address:
+    """/{ambiente}/{authority}/{modelo}/{service}."""
+
+    ambiente: str
+    authority: str
+    modelo: str
+    service: str
+
+
+def address_of(target: str) -> Address | None:
+    """The service that a path names, or None."""
+    parts = target.partition("?")[0].strip("/").split("/")
+    if len(parts) != 4 or parts[0] not in tables.AMBIENTES or parts[2] not in ("55", "65"):
+        return None
+    found = Address(*parts)
+    return found if tables.offers(found.authority, found.service) else None
+
+
+def handle(world: World, request: Request, sender: Certificate | None) -> Reply:
+    """Answer one request and enter it in the journal before the answer leaves."""
+    started = time.perf_counter()
+    address = address_of(request.target)
+    if address is None:
+        return Reply(404, "text/plain; charset=utf-8", "Serviço inexistente".encode())
+    if request.method != "POST":
+        return Reply(405, "text/plain; charset=utf-8", b"POST")
+    call = Call(
+        world=world,
+        ambiente=address.ambiente,
+        authority=address.authority,
+        modelo=address.modelo,
+        service=address.service,
+        sender=sender,
+        now=world.clock.now(),
+    )
+    reply, facts = _answered(call, request)
+    _journal(call, request, reply, facts, (time.perf_counter() - started) * 1000)
+    return reply
+
+
+def _answered(call: Call, request: Request) -> tuple[Reply, Facts]:
+    who = call.sender.document if call.sender else ""
+    try:
+        call.payload = soap.payload_of(request.body, call.service)
+    except soap.NotSoap as error:
+        kind, body = soap.fault(str(error))
+        return Reply(500, kind, body), Facts(call.service, cnpj=who)
+    facts = facts_of(call.service, call.payload, who)
+    call.fault = call.world.faults.take(facts, call.now.timestamp())
+    if call.fault is None:
+        return _sealed(call, respond(call)), facts
+    early = damage.before(call.fault)
+    if early is not None:
+        return early, facts
+    payload = respond(call, damage.instead(call.fault))
+    payload = damage.to_payload(call.fault, payload, call)
+    return damage.to_reply(call.fault, _sealed(call, payload)), facts
+
+
+def _sealed(call: Call, payload: str) -> Reply:
+    call.answered = payload
+    kind, body = soap.sealed(payload, service=call.service, cuf=call.cuf or call.orgao)
+    return Reply(200, kind, body)
+
+
+def _journal(call: Call, request: Request, reply: Reply, facts: Facts, elapsed: float) -> None:
+    codes = _CSTAT.findall(call.answered)
+    call.world.store.insert(
+        "pedidos",
+        momento=call.now.timestamp(),
+        caminho=request.target,
+        autorizador=call.authority,
+        servico=call.service,
+        cuf=call.cuf,
+        transmissor=call.sender.document if call.sender else "",
+        chave=facts.chave,
+        pedido=request.body,
+        status=reply.status,
+        resposta=reply.body,
+        c_stat=" ".join(codes),
+        falha=call.fault.tipo if call.fault else "",
+        observacoes="\n".join(call.remarks),
+        milissegundos=elapsed,
+    )

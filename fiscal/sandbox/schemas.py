@@ -1,0 +1,96 @@
+"""The official XSD files, compiled once, with the sandbox's own list of published corrections."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from importlib.resources import files
+
+from lxml import etree
+
+_ROOTS = {
+    "nfe": ("nfe", "v4_0", "nfe_v4.00.xsd"),
+    "inutNFe": ("nfe", "v4_0", "inutNFe_v4.00.xsd"),
+    "consStatServ": ("nfe", "v4_0", "consStatServ_v4.00.xsd"),
+    "consSitNFe": ("nfe", "v4_0", "consSitNFe_v4.00.xsd"),
+    "consReciNFe": ("nfe", "v4_0", "consReciNFe_v4.00.xsd"),
+    "distDFeInt": ("nfe_dist_dfe", "v1_0", "distDFeInt_v1.01.xsd"),
+    "envEvento": ("nfe_evento_generico", "v1_0", "envEvento_v1.00.xsd"),
+    "110110": ("nfe_evento_cce", "v1_0", "e110110_v1.00.xsd"),
+    "110111": ("nfe_evento_cancel", "v1_0", "e110111_v1.00.xsd"),
+    "110130": ("nfe_entrega", "v1_0", "e110130_v1.00.xsd"),
+    "110131": ("nfe_entrega", "v1_0", "e110131_v1.00.xsd"),
+    "110140": ("nfe_epec", "v1_0", "e110140_v1.00.xsd"),
+    "110150": ("nfe_ator_interessado", "v1_0", "110150_v1.00.xsd"),
+    "110192": ("nfe_insucesso", "v1_0", "e110192_v1.00.xsd"),
+    "110193": ("nfe_insucesso", "v1_0", "e110193_v1.00.xsd"),
+    "210200": ("nfe_evento_mde", "v1_0", "e210200_v1.00.xsd"),
+    "210210": ("nfe_evento_mde", "v1_0", "e210210_v1.00.xsd"),
+    "210220": ("nfe_evento_mde", "v1_0", "e210220_v1.00.xsd"),
+    "210240": ("nfe_evento_mde", "v1_0", "e210240_v1.00.xsd"),
+}
+# The package's copies of these types are older than the CNPJ with letters (NT Conjunta 2025.001,
+# XSD-2); the left side is what they hold, the right side what the current official files hold.
+_CORRECTIONS = (
+    (b'value="ID[0-9]{52}"', b'value="ID[0-9]{12}[0-9A-Z]{12}[0-9]{28}"'),
+    (b'value="ID[0-9]{41}"', b'value="ID[0-9]{4}[0-9A-Z]{12}[0-9]{25}"'),
+    (b'<xs:pattern value="[0-9]{44}"/>', b'<xs:pattern value="[0-9]{6}[0-9A-Z]{12}[0-9]{26}"/>'),
+    (b'<xs:pattern value="[0-9]{14}"/>', b'<xs:pattern value="[0-9A-Z]{12}[0-9]{2}"/>'),
+    (
+        b'<xs:pattern value="[0-9]{0}|[0-9]{14}"/>',
+        b'<xs:pattern value="[0-9]{0}|[0-9A-Z]{12}[0-9]{2}"/>',
+    ),
+)
+_COMPILING = threading.Lock()
+
+
+class _Corrected(etree.Resolver):
+    def __init__(self, package: str, release: str) -> None:
+        super().__init__()
+        self.folder = files("nfelib") / package / "schemas" / release
+
+    def read(self, name: str) -> bytes:
+        raw = (self.folder / name).read_bytes()
+        for old, new in _CORRECTIONS:
+            raw = raw.replace(old, new)
+        return raw
+
+    def resolve(self, system_url, public_id, context):  # type: ignore[no-untyped-def]
+        name = str(system_url).rsplit("/", 1)[-1]
+        return self.resolve_string(self.read(name), context, base_url=f"xsd:///{name}")
+
+
+@functools.cache
+def _compiled(name: str) -> etree.XMLSchema:
+    package, release, root = _ROOTS[name]
+    parser = etree.XMLParser(no_network=True)
+    resolver = _Corrected(package, release)
+    parser.resolvers.add(resolver)
+    tree = etree.fromstring(resolver.read(root), parser, base_url=f"xsd:///{root}")
+    return etree.XMLSchema(tree)
+
+
+def schema(name: str) -> etree.XMLSchema:
+    """The compiled schema of a root element or, by its number, of an event's detEvento."""
+    with _COMPILING:
+        return _compiled(name)
+
+
+def has_schema(name: str) -> bool:
+    """Whether the package has a file for it."""
+    return name in _ROOTS
+
+
+def first_fault(element: etree._Element, name: str) -> str:
+    """What the schema says first, in libxml2's words, or nothing."""
+    # XMLSchema objects keep the last error log: two threads on one would read each other's.
+    with _lock_of(name):
+        compiled = schema(name)
+        if compiled.validate(element):
+            return ""
+        return str(compiled.error_log[0].message)
+
+
+@functools.cache
+def _lock_of(name: str) -> threading.Lock:
+    return threading.Lock()

@@ -1,0 +1,1 @@
+"""Which schema files are used, where they differ from the packaged ones, and newer releases."""

@@ -1,0 +1,101 @@
+"""Where packaged schemas lag behind those in force: a declared list of exact replacements (XSD-2).
+
+Each says which text of which type it replaces. A text that is no longer there is left alone: the
+package has caught up, and the test of this list asks for the entry to be removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_LETTERS = "NT Conjunta 2025.001: CNPJ and keys may hold letters since 2026-07-06"
+_PROTOCOL = "TProt of tiposBasico_v4.00: protocols of 15 or 17 digits"
+
+EVENT_ID = "ID[0-9]{12}[0-9A-Z]{12}[0-9]{28}"
+VOID_ID = "ID[0-9]{4}[0-9A-Z]{12}[0-9]{25}"
+_KEY = "[0-9]{6}[0-9A-Z]{12}[0-9]{26}"
+_CNPJ = "[0-9A-Z]{12}[0-9]{2}"
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """In `filename` of `family`, the first `old` after the text `after` becomes `new`."""
+
+    family: str
+    filename: str
+    after: str
+    old: str
+    new: str
+    reason: str
+
+    def fits(self, text: str) -> bool:
+        """Whether `old` still stands in the very type that `after` opens."""
+        start = text.find(self.after)
+        end = text.find("</xs:simpleType>", start)
+        return start >= 0 and text.find(self.old, start, end) >= 0
+
+    def apply(self, text: str) -> str:
+        """The text with the replacement, or as it was when it does not fit any more."""
+        if not self.fits(text):
+            return text
+        place = text.index(self.old, text.index(self.after))
+        return text[:place] + self.new + text[place + len(self.old) :]
+
+
+def _basic_types(family: str, *, digits_of_key: str = "[0-9]{44}") -> list[Overlay]:
+    """The basic types that every family of events repeats."""
+    where = (f"{family}/schemas/v1_0", "tiposBasico_v1.03.xsd")
+    return [
+        Overlay(*where, 'name="TChNFe"', f'"{digits_of_key}"', f'"{_KEY}"', _LETTERS),
+        Overlay(*where, 'name="TCnpj"', '"[0-9]{14}"', f'"{_CNPJ}"', _LETTERS),
+        Overlay(*where, 'name="TCnpjOpc"', "|[0-9]{14}", f"|{_CNPJ}", _LETTERS),
+        Overlay(*where, 'name="TProt"', '"[0-9]{15}"', '"[0-9]{15}|[0-9]{17}"', _PROTOCOL),
+    ]
+
+
+# The package of cancellation spells the key out by its parts.
+_KEY_OF_CANCEL = (
+    r"(1[1-7]|2[1-9]|3[1,2,3,5]|4[1-3]|5[0-3])(0[6-9]|[1-9][\d])(0[1-9]|1[0-2])"
+    r"([\d]{14})([\d]{5})([\d]{9})([\d]{10})"
+)
+
+OVERLAYS: tuple[Overlay, ...] = (
+    Overlay(
+        "nfe/schemas/v4_0",
+        "leiauteInutNFe_v4.00.xsd",
+        'name="Id"',
+        "ID[0-9]{41}",
+        VOID_ID,
+        _LETTERS,
+    ),
+    Overlay(
+        "nfe/schemas/v4_0",
+        "leiauteConsSitNFe_v4.00.xsd",
+        "“ID” + tpEvento",
+        "ID[0-9]{52}",
+        EVENT_ID,
+        _LETTERS,
+    ),
+    Overlay(
+        "nfe_evento_generico/schemas/v1_0",
+        "leiauteEvento_v1.00.xsd",
+        "“ID” + tpEvento",
+        "ID[0-9]{52}",
+        EVENT_ID,
+        _LETTERS,
+    ),
+    *_basic_types("nfe_evento_generico"),
+    *_basic_types("nfe_evento_cancel", digits_of_key=_KEY_OF_CANCEL),
+    *_basic_types("nfe_epec"),
+    *_basic_types("nfe_ator_interessado"),
+    *_basic_types("nfe_entrega"),
+    *_basic_types("nfe_insucesso"),
+)
+
+
+def overlaid(text: str, family: str, filename: str) -> str:
+    """The text of a schema file with its replacements."""
+    for overlay in OVERLAYS:
+        if (overlay.family, overlay.filename) == (family, filename):
+            text = overlay.apply(text)
+    return text

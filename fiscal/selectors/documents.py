@@ -1,0 +1,80 @@
+"""Reading documents: by ref, and the files that belong to them."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from fiscal.errors import DocumentNotFound, NfceNotFound
+from fiscal.models import Archive, Company, EventState, FiscalDocument, FiscalEvent, State
+
+CCE = "110110"
+CANCELLATIONS = ("110111", "110112")
+
+
+def get_document(company: Company, *, ambiente: str, modelo: int, ref: str) -> FiscalDocument:
+    """The document that answers to `ref` now. Raises DocumentNotFound (NfceNotFound for 65)."""
+    found: FiscalDocument | None = (
+        FiscalDocument.objects.filter(
+            company=company, ambiente=ambiente, modelo=modelo, ref=ref, superseded_by=None
+        )
+        .select_related("company")
+        .first()
+    )
+    if found is None:
+        raise NfceNotFound() if modelo == 65 else DocumentNotFound()
+    return found
+
+
+def earlier_attempts(document: FiscalDocument) -> list[FiscalDocument]:
+    """The documents that this one took the place of, the first one first."""
+    found: list[FiscalDocument] = []
+    row: FiscalDocument | None = document
+    while row is not None:
+        row = FiscalDocument.objects.filter(superseded_by=row).exclude(pk=row.pk).first()
+        if row is not None:
+            found.insert(0, row)
+    return found
+
+
+def last_event(document: FiscalDocument) -> FiscalEvent | None:
+    """The last registered cancellation or carta de correção."""
+    found: FiscalEvent | None = (
+        document.events.filter(state=EventState.REGISTRADO, tp_evento__in=(CCE, *CANCELLATIONS))
+        .order_by("-registered_at", "-id")
+        .first()
+    )
+    return found
+
+
+def last_carta_correcao(document: FiscalDocument) -> FiscalEvent | None:
+    found: FiscalEvent | None = (
+        document.events.filter(state=EventState.REGISTRADO, tp_evento=CCE)
+        .order_by("-n_seq")
+        .first()
+    )
+    return found
+
+
+def shown_xml(document: FiscalDocument) -> Archive | None:
+    """The XML that is published: the authorized one, or the signed one of an offline document."""
+    rows = Archive.objects.filter(document=document).order_by("-id")
+    found: Archive | None = rows.filter(
+        kind__in=(Archive.Kind.AUTHORIZED, Archive.Kind.IMPORTED)
+    ).first()
+    if found is None and (document.is_offline or document.state == State.DENEGADO):
+        found = rows.filter(kind=Archive.Kind.SIGNED).first()
+    return found
+
+
+def file_of(company: Company, *, ambiente: str, month: str, name: str) -> Archive | None:
+    """A published file by its name; signed XML that is not authorized only where it is valid."""
+    rows: QuerySet[Archive] = Archive.objects.filter(
+        company=company, ambiente=ambiente, month=month, name=name
+    ).order_by("-id")
+    found: Archive | None = rows.exclude(kind=Archive.Kind.SIGNED).first()
+    if found is not None:
+        return found
+    signed = rows.select_related("document").first()
+    if signed is None or signed.document is None:
+        return None
+    return shown_xml(signed.document)

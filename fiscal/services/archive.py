@@ -1,0 +1,106 @@
+"""Bytes as they were signed, sent or received: compressed, written once (KEEP-1, KEEP-2)."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from datetime import datetime
+
+from fiscal.models import Archive, Company, FiscalDocument
+
+Kind = Archive.Kind
+# Level 1: the documents of a day are compressed while somebody waits for the answer.
+_LEVEL = 1
+
+
+def packed(content: bytes) -> bytes:
+    return zlib.compress(content, _LEVEL)
+
+
+def unpacked(content: bytes | memoryview) -> bytes:
+    return zlib.decompress(content)
+
+
+def keep(
+    document: FiscalDocument, kind: str, name: str, content: bytes, *, at: datetime
+) -> Archive:
+    """Keep a file of `document`; the same bytes under the same name are kept once.
+
+    The month of the file is the month of the document's key, so that all files of a document lie
+    together; without a key, that of `at`.
+    """
+    month = f"20{document.chave[2:6]}" if document.chave else f"{at:%Y%m}"
+    same = Archive.objects.filter(document=document, kind=kind, name=name)
+    digest = hashlib.sha256(content).hexdigest()
+    found: Archive | None = same.filter(sha256=digest).first()
+    return found or _create(
+        document.company, document.ambiente, month, kind, name, content, digest, at, document
+    )
+
+
+def keep_for_company(
+    company: Company, *, ambiente: str, kind: str, name: str, content: bytes, at: datetime
+) -> Archive:
+    """Keep a file that belongs to no document (the voiding of a range)."""
+    digest = hashlib.sha256(content).hexdigest()
+    return _create(company, ambiente, f"{at:%Y%m}", kind, name, content, digest, at, None)
+
+
+def _create(
+    company: Company,
+    ambiente: str,
+    month: str,
+    kind: str,
+    name: str,
+    content: bytes,
+    digest: str,
+    at: datetime,
+    document: FiscalDocument | None,
+) -> Archive:
+    return Archive.objects.create(
+        account_id=company.account_id,
+        company=company,
+        document=document,
+        kind=kind,
+        name=name,
+        ambiente=ambiente,
+        month=month,
+        content=packed(content),
+        size=len(content),
+        sha256=digest,
+        created_at=at,
+    )
+
+
+def read(archive: Archive) -> bytes:
+    return unpacked(archive.content)
+
+
+def find(document: FiscalDocument, kind: str, *, name: str = "") -> Archive | None:
+    """The last file of that kind (and name)."""
+    rows = Archive.objects.filter(document=document, kind=kind).order_by("-id")
+    found: Archive | None = (rows.filter(name=name) if name else rows).first()
+    return found
+
+
+def signed_xml(document: FiscalDocument) -> bytes:
+    """The signed XML that `document` stands by. Raises LookupError when there is none."""
+    found = signed_with(document, chave=document.chave or "", digest_value=document.digest_value)
+    if found is None:
+        raise LookupError(f"document {document.pk} has no signed XML")
+    return found
+
+
+def signed_with(document: FiscalDocument, *, chave: str, digest_value: str) -> bytes | None:
+    """The bytes that were signed for `document` under that key with that DigestValue, if ever.
+
+    A document may have been signed more than once: corrected, dated again, in contingency.
+    """
+    rows = Archive.objects.filter(document=document, kind=Kind.SIGNED, name=nfe_name(chave))
+    wanted = f"<DigestValue>{digest_value}</DigestValue>".encode()
+    return next((xml for xml in map(read, rows.order_by("-id")) if wanted in xml), None)
+
+
+def nfe_name(chave: str) -> str:
+    """Published name of the document's XML (fiscal-api §1.10)."""
+    return f"{chave}-nfe.xml"

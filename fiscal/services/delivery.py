@@ -1,0 +1,289 @@
+"""What is to be done with a document now: the one path of requests, tasks and sweeps.
+
+Every function may run twice or be cut anywhere; the row says where to go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from fiscal.authorities.cstat import Class
+from fiscal.errors import CertificateExpired, NoCertificate
+from fiscal.models import Attempt, EventState, FiscalDocument, State, VoidState
+from fiscal.services import (
+    company_queue,
+    contingency,
+    events,
+    inutilizacao,
+    notices,
+    recovery,
+    replacing,
+    signing_step,
+    transmit,
+    verdicts,
+)
+from fiscal.services.signing_step import NORMAL, Mode
+from lib import clock
+from lib.errors import DomainError
+
+log = logging.getLogger(__name__)
+
+# A loss that came quickly was a broken connection: asking at once is worth it while a client
+# waits. One that took long will hardly answer a question sooner.
+QUICK_MS = 15_000
+REFUSALS = 3  # a cancellation that is refused this often is for an operator (§8.6)
+VOID_REASON = "Numero nao utilizado por falha de comunicacao com a SEFAZ"
+_UNSENT = (State.RECEBIDO, State.ASSINADO)
+
+
+def advance(document_id: int) -> FiscalDocument:
+    """Sign the document if it is not, and send it once; what an answer asks for is asked at once.
+
+    A document that cannot be signed any more is `rejeitado` by us, with the reason.
+    """
+    document = _current(document_id)
+    if document.state in _UNSENT:
+        _sign_if_needed(document, now=clock.now())
+    try:
+        transmit.transmit(document_id)
+    except (CertificateExpired, NoCertificate):
+        # Signed before the certificate ended: it can go once there is another (CRT-5).
+        _wait(document_id, verdicts.STOPPED)
+        notices.alarm(document, "certificado")
+    document = _current(document_id)
+    if document.state == State.INDEFINIDO and _was_answered(document):
+        recovery.recover(document_id)  # 204, 539: the authority says that it has it
+    return _current(document_id)
+
+
+def issue_now(document_id: int) -> FiscalDocument:
+    """`advance` while a client waits for the answer; answers the document that it is to be told of.
+
+    An NFC-e whose authority is silent is issued offline where that is allowed (§3.4), under
+    another number elsewhere (§3.6).
+    """
+    document = advance(document_id)
+    if document.state == State.EM_LOTE:
+        document = _wait_for_batch(document)
+    if document.state == State.INDEFINIDO and _was_quick(document):
+        document = _asked_at_once(document_id)
+    if document.modelo != contingency.NFCE:
+        return document
+    if _may_go_offline(document):
+        return replacing.go_offline(document.pk, now=clock.now()) or _current(document.pk)
+    if document.state == State.INDEFINIDO:
+        return _corrected(document)
+    return document
+
+
+def _may_go_offline(document: FiscalDocument) -> bool:
+    """Silence is a reason; a company that has to be put in order first is none."""
+    stopped = company_queue.stopped_until(
+        document.company, ambiente=document.ambiente, now=clock.now()
+    )
+    return stopped is None and contingency.allows_offline(document.company, modelo=document.modelo)
+
+
+def resume(document_id: int) -> None:
+    """Whatever a waiting document is waiting for; called when its time has come."""
+    document = _current(document_id)
+    step = _STEPS.get(State(document.state))
+    if step is not None:
+        step(document)
+
+
+def _current(document_id: int) -> FiscalDocument:
+    return FiscalDocument.objects.select_related("company").get(pk=document_id)
+
+
+# --- signing -----------------------------------------------------------------------------------
+
+
+def _sign_if_needed(document: FiscalDocument, *, now: datetime) -> None:
+    """First signature, a dated NFC-e (704), or the way that contingency asks for now (CON-2)."""
+    if document.superseded_by_id:
+        return
+    mode = _mode(document)
+    is_signed = document.state == State.ASSINADO and document.tp_emis == mode.tp_emis
+    if is_signed and not signing_step.is_too_old(document, now=now):
+        return
+    try:
+        data = signing_step.data_of(document, now=now, mode=mode)
+        signing_step.sign_document(document.pk, data=data, now=now, mode=mode)
+    except (DomainError, CertificateExpired, NoCertificate) as error:
+        _refuse(document.pk, error)
+
+
+def _mode(document: FiscalDocument) -> Mode:
+    """Offline is never a mode to send in: such documents are sent as they were printed."""
+    if document.modelo == contingency.NFCE:
+        return NORMAL
+    return contingency.mode_for(
+        document.company, modelo=document.modelo, ambiente=document.ambiente
+    )
+
+
+@transaction.atomic
+def _refuse(document_id: int, error: DomainError) -> None:
+    """A fault of the payload or of the company that came up after the request was accepted."""
+    document = FiscalDocument.objects.select_for_update().get(pk=document_id)
+    if document.state not in _UNSENT:
+        return
+    reasons = [error.mensagem, *(f"{one.campo}: {one.mensagem}" for one in error.erros)]
+    document.reject(c_stat="", x_motivo="; ".join(reasons))
+    document.save()
+    notices.announce(document, "erro_autorizacao")
+
+
+# --- while a client waits ----------------------------------------------------------------------
+
+
+def _was_answered(document: FiscalDocument) -> bool:
+    last = document.attempts.filter(kind=Attempt.Kind.AUTHORIZE).order_by("-id").first()
+    return last is not None and last.outcome == Attempt.Outcome.ANSWERED
+
+
+def _was_quick(document: FiscalDocument) -> bool:
+    last = document.attempts.filter(kind=Attempt.Kind.AUTHORIZE).order_by("-id").first()
+    return last is not None and (last.elapsed_ms or 0) < QUICK_MS
+
+
+def _asked_at_once(document_id: int) -> FiscalDocument:
+    recovery.recover(document_id)
+    document = _current(document_id)
+    # 217: no trace of it, so the same bytes go again, once.
+    return advance(document_id) if document.state == State.ASSINADO else document
+
+
+def _wait_for_batch(document: FiscalDocument) -> FiscalDocument:
+    """A few seconds for 103 to become an answer (REC-7)."""
+    for seconds in (1, 2, 4):
+        time.sleep(seconds)
+        recovery.poll(document.pk)
+        document = _current(document.pk)
+        if document.state != State.EM_LOTE:
+            break
+    return document
+
+
+def _corrected(document: FiscalDocument) -> FiscalDocument:
+    """§3.6: the same sale under the next number, once in a request."""
+    second = replacing.replace(document.pk, mode=NORMAL, now=clock.now())
+    return advance(second.pk) if second else _current(document.pk)
+
+
+# --- by state ----------------------------------------------------------------------------------
+
+
+def _resume_unsent(document: FiscalDocument) -> None:
+    advance(document.pk)
+
+
+def _resume_unknown(document: FiscalDocument) -> None:
+    found = recovery.recover(document.pk)
+    document = _current(document.pk)
+    if document.state in (State.ASSINADO, State.CONTINGENCIA) and not document.superseded_by_id:
+        advance(document.pk)
+    elif document.state == State.INDEFINIDO and document.superseded_by_id:
+        if found is Class.NOT_FOUND and _is_abandoned(document):
+            _void(document)
+    elif document.state == State.INDEFINIDO and found is None:
+        _replace_in_svc(document)
+
+
+def _replace_in_svc(document: FiscalDocument) -> None:
+    """§2.5: nobody answers and the UF is in contingency, so the sale goes on without the first."""
+    mode = _mode(document)
+    if mode == NORMAL or document.tp_emis != 1:
+        return
+    second = replacing.replace(document.pk, mode=mode, now=clock.now())
+    if second is not None:
+        advance(second.pk)
+
+
+def _is_abandoned(document: FiscalDocument) -> bool:
+    last = document.attempts.order_by("-id").first()
+    began = last.started_at if last else document.created_at
+    return began + verdicts.ABANDONED <= clock.now()
+
+
+def _resume_batch(document: FiscalDocument) -> None:
+    recovery.poll(document.pk)
+    if _current(document.pk).state == State.INDEFINIDO:
+        recovery.recover(document.pk)
+
+
+def _resume_authorized(document: FiscalDocument) -> None:
+    """The first of two documents of a sale was authorized after all: cancel it (CON-3)."""
+    last = document.superseded_by
+    while last is not None and last.superseded_by is not None:
+        last = last.superseded_by
+    if last is None:
+        _wait(document.pk, None)
+        return
+    _wait(document.pk, verdicts.LONGEST_PAUSE)
+    if last.state in (State.AUTORIZADO, State.CANCELADO):  # the sale must keep one document
+        _cancel(document, last)
+
+
+def _cancel(document: FiscalDocument, last: FiscalDocument) -> None:
+    is_named = document.modelo == contingency.NFCE and last.state == State.AUTORIZADO
+    event = events.register_cancellation(
+        document.pk, replacing.JUSTIFICATION, substitute=last if is_named else None
+    )
+    refused = document.events.filter(state=EventState.REJEITADO).count()
+    if event.state == EventState.REJEITADO:
+        notices.alarm(document, "cancelamento_recusado")
+    if refused >= REFUSALS:
+        _wait(document.pk, None)
+
+
+def _resume_rejected(document: FiscalDocument) -> None:
+    """What nobody corrects gives its number to voiding (NUM-3)."""
+    if document.numero is None:
+        _wait(document.pk, None)
+    else:
+        _void(document)
+
+
+def _void(document: FiscalDocument) -> None:
+    if document.serie is None or document.numero is None:
+        return
+    _wait(document.pk, verdicts.ABANDONED)
+    row = inutilizacao.request_void(
+        document.company,
+        ambiente=document.ambiente,
+        modelo=document.modelo,
+        serie=document.serie,
+        first=document.numero,
+        last=document.numero,
+        justificativa=VOID_REASON,
+        automatic=True,
+    )
+    if row.state == VoidState.REJEITADA:
+        notices.alarm(document, "inutilizacao_recusada")
+
+
+@transaction.atomic
+def _wait(document_id: int, pause: timedelta | None) -> None:
+    """When to look again if what follows does not settle it."""
+    document = FiscalDocument.objects.select_for_update().get(pk=document_id)
+    document.next_attempt_at = clock.now() + pause if pause else None
+    document.save(update_fields=["next_attempt_at", "updated_at"])
+
+
+_STEPS = {
+    State.RECEBIDO: _resume_unsent,
+    State.ASSINADO: _resume_unsent,
+    State.CONTINGENCIA: _resume_unsent,
+    State.EPEC: _resume_unsent,
+    State.TRANSMITINDO: _resume_unknown,
+    State.INDEFINIDO: _resume_unknown,
+    State.EM_LOTE: _resume_batch,
+    State.AUTORIZADO: _resume_authorized,
+    State.REJEITADO: _resume_rejected,
+}

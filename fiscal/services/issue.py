@@ -1,0 +1,204 @@
+"""Accepting a document: one row for each `ref`, never two (fiscal-api §1.3, §2.3, §3.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from fiscal.documents.types import Data
+from fiscal.errors import (
+    AlreadyAuthorized,
+    CompanyNotConfigured,
+    EnvironmentNotConfigured,
+    InProcessing,
+    InvalidRequest,
+    IssuerForbidden,
+    NotEnabled,
+    RefMissing,
+)
+from fiscal.models import Company, FiscalDocument, State
+from fiscal.services import contingency, delivery, replacing, signing_step
+from fiscal.services.certificates import current
+from fiscal.services.companies import csc_of
+from fiscal.services.signing_step import LEASE, NORMAL, OFFLINE, Mode
+from lib import clock
+from lib.br import normalise_document
+from lib.queue import enqueue
+
+NFE, NFCE = contingency.NFE, contingency.NFCE
+TASK = "fiscal.tasks.process_document"
+# They take batches only, never a synchronous NF-e (fiscal-api §2.3).
+WITHOUT_SYNCHRONOUS = frozenset({"SP", "GO", "BA"})
+_REF = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+_FINAL = (State.AUTORIZADO, State.CANCELADO, State.DENEGADO, State.CONTINGENCIA)
+_CLIENT_REASON = "Emitida em contingencia pelo emitente sem comunicacao"
+
+
+def issue_document(
+    company: Company,
+    *,
+    ambiente: str,
+    modelo: int,
+    ref: str,
+    body: Mapping[str, Any],
+    offline: bool = False,
+) -> FiscalDocument:
+    """Accept a document under `ref`, and issue it now where the company asks for that.
+
+    NF-e is queued unless the company is synchronous; NFC-e is always issued now. With `offline`
+    the body is an NFC-e that the client issued by itself: numero, serie and codigo_unico are its
+    own. After a refusal the same `ref` takes a corrected body and keeps its number (NUM-3).
+
+    Raises RefMissing or InvalidRequest for the ref, NotEnabled, IssuerForbidden,
+    CertificateExpired, NoCertificate, EnvironmentNotConfigured, CompanyNotConfigured,
+    AlreadyAuthorized, InProcessing, and SchemaInvalid with every fault of the body; nothing is
+    kept then.
+    """
+    now = clock.now()
+    refuse_ref(ref, modelo=modelo)
+    refuse_company(company, ambiente=ambiente, modelo=modelo, now=now)
+    refuse_issuer(company, body)
+    data = signing_step.checked(
+        company, body, modelo=modelo, ambiente=ambiente, now=now, offline=offline
+    )
+    is_now = is_synchronous(company, ambiente=ambiente, modelo=modelo)
+    accepted = _Accepted(company, ambiente, modelo, ref, dict(body), data, offline, is_now, now)
+    document = accepted.keep()
+    return delivery.issue_now(document.pk) if is_now else document
+
+
+def is_synchronous(company: Company, *, ambiente: str, modelo: int) -> bool:
+    """Does the client wait for the authority's answer?"""
+    if modelo == NFCE:
+        return True
+    asked = company.nfe_sincrono if ambiente == "producao" else company.nfe_sincrono_homologacao
+    return asked and company.uf not in WITHOUT_SYNCHRONOUS
+
+
+def refuse_ref(ref: str, *, modelo: int) -> None:
+    """§1.3: letters, digits and `_`, `.`, `-`, at most 255."""
+    if not ref:
+        raise RefMissing() if modelo == NFCE else InvalidRequest('Parâmetro "ref" não informado.')
+    if not _REF.fullmatch(ref):
+        raise InvalidRequest(
+            'Parâmetro "ref" inválido: use de 1 a 255 letras, números, "_", "." ou "-".'
+        )
+
+
+def refuse_company(company: Company, *, ambiente: str, modelo: int, now: datetime) -> None:
+    """Whatever of the company's record stops its documents, before anything is kept."""
+    if not company.emits(modelo):
+        raise NotEnabled()
+    current(company, at=now)
+    if modelo == NFCE and csc_of(company, ambiente) is None:
+        other = "homologacao" if ambiente == "producao" else "producao"
+        raise EnvironmentNotConfigured() if csc_of(company, other) else CompanyNotConfigured()
+
+
+def refuse_issuer(company: Company, body: Mapping[str, Any]) -> None:
+    """The issuer that the body names is the company of the token (§2.2)."""
+    for name in ("cnpj_emitente", "cpf_emitente"):
+        given = body.get(name)
+        named = str(given).strip() if isinstance(given, str | int) else ""
+        if named and normalise_document(named) != company.document:
+            raise IssuerForbidden()
+
+
+class _Accepted:
+    """One accepted body on its way into a row."""
+
+    def __init__(
+        self,
+        company: Company,
+        ambiente: str,
+        modelo: int,
+        ref: str,
+        body: dict[str, Any],
+        data: Data,
+        offline: bool,
+        is_now: bool,
+        now: datetime,
+    ) -> None:
+        self.company, self.ambiente, self.modelo = company, ambiente, modelo
+        self.ref, self.body, self.data = ref, body, data
+        self.offline, self.is_now, self.now = offline, is_now, now
+
+    def keep(self) -> FiscalDocument:
+        try:
+            with transaction.atomic():
+                return self._keep()
+        except IntegrityError as error:
+            # Another request with the same ref, or a number that the client gave twice.
+            taken = self._rows().filter(superseded_by=None).exists()
+            raise InProcessing() if taken else _number_taken() from error
+
+    def _rows(self) -> Any:
+        return FiscalDocument.objects.filter(
+            company=self.company, ambiente=self.ambiente, modelo=self.modelo, ref=self.ref
+        )
+
+    def _keep(self) -> FiscalDocument:
+        row = self._rows().filter(superseded_by=None).select_for_update().first()
+        if row is None:
+            return self._begun(self._created())
+        if row.state in _FINAL or (row.is_offline and row.state != State.REJEITADO):
+            raise AlreadyAuthorized()
+        if row.state == State.INUTILIZADO:  # its number is gone: another row, another number
+            return self._begun(replacing.take_over(row, payload=self.body, now=self.now))
+        if row.state != State.REJEITADO:
+            raise InProcessing()
+        return self._again(row)
+
+    def _created(self) -> FiscalDocument:
+        return FiscalDocument.objects.create(
+            account_id=self.company.account_id,
+            company=self.company,
+            ambiente=self.ambiente,
+            modelo=self.modelo,
+            ref=self.ref,
+            payload=self.body,
+            tp_emis=OFFLINE if self.offline else 1,
+            next_attempt_at=self.now + LEASE,
+            created_at=self.now,
+        )
+
+    def _begun(self, document: FiscalDocument) -> FiscalDocument:
+        """Signed in the same transaction where somebody waits; queued otherwise."""
+        if self.is_now:
+            return self._signed(document)
+        enqueue(TASK, document.pk)
+        return document
+
+    def _again(self, document: FiscalDocument) -> FiscalDocument:
+        """The corrected body under the same row and number, signed at once: it is processing."""
+        document.payload = self.body
+        document.next_attempt_at = None
+        document.save()
+        document = self._signed(document)
+        if not self.is_now:
+            enqueue(TASK, document.pk)
+        return document
+
+    def _signed(self, document: FiscalDocument) -> FiscalDocument:
+        mode = self._mode()
+        document = signing_step.sign_document(document.pk, data=self.data, now=self.now, mode=mode)
+        if mode.tp_emis == OFFLINE:
+            document.enter_offline(again_at=self.now + LEASE)
+            document.save()
+        return document
+
+    def _mode(self) -> Mode:
+        if self.offline:
+            since = datetime.fromisoformat(self.data["data_emissao"])
+            return Mode(OFFLINE, since, _CLIENT_REASON)
+        if self.modelo == NFCE:
+            return NORMAL
+        return contingency.mode_for(self.company, modelo=self.modelo, ambiente=self.ambiente)
+
+
+def _number_taken() -> InvalidRequest:
+    return InvalidRequest('Parâmetro "numero" inválido: já há uma nota com este número e série.')

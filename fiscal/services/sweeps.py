@@ -1,0 +1,54 @@
+"""The sweep behind the queue: every waiting row has a time, and is found when it has come.
+
+Several workers may sweep at once: a row belongs to the one whose UPDATE moved its time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models, transaction
+
+from fiscal.models import FiscalDocument, FiscalEvent, Inutilizacao
+from lib import clock
+from lib.queue import enqueue
+
+# Longer than the task of any row can take; a lost task costs this much time.
+LEASE = timedelta(minutes=3)
+BATCH = 500
+
+_TASKS: tuple[tuple[type[models.Model], str], ...] = (
+    (FiscalDocument, "fiscal.tasks.resume_document"),
+    (FiscalEvent, "fiscal.tasks.resume_event"),
+    (Inutilizacao, "fiscal.tasks.resume_void"),
+)
+
+
+def claim_due() -> int:
+    """Queue a task for every row that is due now; answers how many."""
+    now = clock.now()
+    return sum(_claim(model, task, now) for model, task in _TASKS)
+
+
+def due(model: type[models.Model], now: datetime) -> models.QuerySet[Any]:
+    """Rows whose time has come, the longest waiting first (CON-6: offline ones, oldest first)."""
+    rows = model._default_manager.filter(next_attempt_at__lte=now)
+    return rows.order_by("next_attempt_at", "id")
+
+
+def _claim(model: type[models.Model], task: str, now: datetime) -> int:
+    n = 0
+    for pk, was in due(model, now).values_list("pk", "next_attempt_at")[:BATCH]:
+        n += _claim_one(model, task, pk, was, now)
+    return n
+
+
+@transaction.atomic
+def _claim_one(model: type[models.Model], task: str, pk: int, was: datetime, now: datetime) -> int:
+    """The task and the new time commit together: a row is never claimed without its task."""
+    mine = model._default_manager.filter(pk=pk, next_attempt_at=was)
+    if not mine.update(next_attempt_at=now + LEASE):
+        return 0
+    enqueue(task, pk)
+    return 1

@@ -1,0 +1,211 @@
+"""Sending a signed document and recording what came back (§8.5).
+
+Transaction A opens the attempt and commits before the first byte leaves; the network is outside of
+any transaction; transaction B records the reply. Whoever dies in between leaves an open attempt,
+which the sweep finds (fiscal.services.recovery).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from fiscal.authorities import registry
+from fiscal.authorities.base import Answer, Lost, Misconfigured, NotSent, Route
+from fiscal.authorities.sefaz import Sefaz
+from fiscal.models import Attempt, FiscalDocument, State
+from fiscal.services import archive, authority_status, company_queue, consumption, verdicts
+from fiscal.services.certificates import credentials_of
+from lib import clock
+
+log = logging.getLogger(__name__)
+
+# The longest call (TLS-5) and a margin: past this nobody is waiting for the answer any more.
+DEADLINE = timedelta(seconds=120)
+# The first attempts of a document cannot come near the ceiling of 30: counting them would cost
+# every document a locked row.
+COUNTED_FROM = 5
+SENDABLE = (State.ASSINADO, State.CONTINGENCIA, State.EPEC)
+Outcome = Attempt.Outcome
+
+
+@dataclass(frozen=True)
+class Sending:
+    """An open attempt: what goes where."""
+
+    attempt_id: int
+    document_id: int
+    id_lote: str
+    xml: bytes
+    to: Sefaz
+
+
+def transmit(document_id: int) -> None:
+    """Send the document once, if it is to be sent and may be now. Safe to run again.
+
+    Afterwards its state tells how it went; `indefinido` must only be asked about, never sent.
+    """
+    sending = begin(document_id, now=clock.now())
+    if sending is None:
+        return
+    try:
+        answer = sending.to.authorize(sending.xml, id_lote=sending.id_lote, sync=True)
+    except NotSent as error:
+        record_not_sent(sending, error, now=clock.now())
+    except Misconfigured as error:
+        record_misconfigured(sending, error, now=clock.now())
+    except Lost as error:
+        record_lost(sending, error, now=clock.now())
+    else:
+        record_answer(sending, answer, now=clock.now())
+
+
+def authority_of(document: FiscalDocument, *, tp_emis: int | None = None) -> Sefaz:
+    """Who answers for the document: the SVC for tpEmis 6 and 7, home for all others."""
+    company = document.company
+    return registry.sefaz(
+        uf=company.uf,
+        modelo=document.modelo,
+        ambiente=document.ambiente,
+        credentials=credentials_of(company),
+        tp_emis=document.tp_emis if tp_emis is None else tp_emis,
+    )
+
+
+def begin(document_id: int, *, now: datetime) -> Sending | None:
+    """Transaction A. None when there is nothing to send, or not now (then `next_attempt_at` says).
+
+    A document that was replaced by another in a contingency is never sent again (CON-3).
+    """
+    row = FiscalDocument.objects.select_related("company").get(pk=document_id)
+    to = authority_of(row)
+    with transaction.atomic():
+        document = FiscalDocument.objects.select_for_update().get(pk=document_id)
+        if document.state not in SENDABLE or document.superseded_by_id:
+            return None
+        until = _blocked_until(document, to.route, now)
+        if until is not None:
+            document.next_attempt_at = until
+            document.save(update_fields=["next_attempt_at", "updated_at"])
+            return None
+        return _open(document, to, now)
+
+
+def _blocked_until(document: FiscalDocument, route: Route, now: datetime) -> datetime | None:
+    """When it may go, if not now: the company stopped, the taxpayer throttled, nobody there."""
+    stopped = company_queue.stopped_until(document.company, ambiente=document.ambiente, now=now)
+    if stopped is not None:
+        return stopped
+    if not authority_status.may_call(route, now=now):
+        return now + authority_status.EVERY
+    return _throttled_until(document, now)
+
+
+def _throttled_until(document: FiscalDocument, now: datetime) -> datetime | None:
+    who = consumption.caller(document.company.document, document.ambiente)
+    service, subject = consumption.Service.AUTHORIZE, document.chave or ""
+    if document.n_attempts < COUNTED_FROM:
+        at = consumption.allowed_at(who, service=service, subject=subject, now=now)
+        return at if at > now else None
+    try:
+        consumption.spend(who, service=service, subject=subject, now=now)
+    except consumption.Throttled as error:
+        return error.until
+    return None
+
+
+def _open(document: FiscalDocument, to: Sefaz, now: datetime) -> Sending:
+    xml = archive.signed_xml(document)
+    attempt = Attempt.objects.create(
+        account_id=document.account_id,
+        company_id=document.company_id,
+        document=document,
+        kind=Attempt.Kind.AUTHORIZE,
+        subject=document.chave or "",
+        authority=to.route.authority,
+        id_lote=new_lote(now),
+        sha256=hashlib.sha256(xml).hexdigest(),
+        started_at=now,
+    )
+    document.begin(again_at=now + DEADLINE)
+    document.id_lote = attempt.id_lote
+    document.save()
+    return Sending(attempt.pk, document.pk, attempt.id_lote, xml, to)
+
+
+def new_lote(now: datetime) -> str:
+    """15 digits, ordered by time, never the same twice (§8.1)."""
+    return f"{int(now.timestamp() * 1000):013d}{secrets.randbelow(100):02d}"
+
+
+def is_being_sent(subject: str, *, now: datetime) -> bool:
+    """Is somebody still waiting for the answer about that event or voiding?"""
+    return Attempt.objects.filter(
+        subject=subject, outcome=Outcome.OPEN, started_at__gt=now - DEADLINE
+    ).exists()
+
+
+# --- transaction B -----------------------------------------------------------------------------
+
+
+@transaction.atomic
+def record_answer(sending: Sending, answer: Answer, *, now: datetime) -> None:
+    """The reply, whatever it says: kept with the attempt, and the document moves accordingly."""
+    document, attempt = _locked(sending)
+    attempt.reply = archive.packed(answer.raw)
+    attempt.elapsed_ms = answer.elapsed_ms
+    verdicts.apply(document, attempt, answer, route=sending.to.route, now=now)
+    _close(attempt, now)
+
+
+@transaction.atomic
+def record_not_sent(sending: Sending, error: NotSent, *, now: datetime) -> None:
+    """REC-8: no byte left, so the same bytes may go at the next occasion."""
+    document, attempt = _locked(sending)
+    authority_status.record_failure(sending.to.route, now=now)
+    attempt.outcome, attempt.error = Outcome.NOT_SENT, str(error)[:300]
+    attempt.elapsed_ms = error.elapsed_ms
+    verdicts.postpone(document, again_at=now + verdicts.pause_after(document))
+    _close(attempt, now)
+
+
+@transaction.atomic
+def record_misconfigured(sending: Sending, error: Misconfigured, *, now: datetime) -> None:
+    """Refused at the door (403, 495, 496): nothing was processed, and nothing will be for now."""
+    document, attempt = _locked(sending)
+    until = now + verdicts.STOPPED
+    company_queue.stop(document.company, ambiente=document.ambiente, until=until, now=now)
+    attempt.outcome, attempt.error = Outcome.NOT_PROCESSED, str(error)[:300]
+    attempt.elapsed_ms = error.elapsed_ms
+    verdicts.postpone(document, again_at=until)
+    _close(attempt, now)
+    log.warning("company.stopped", extra={"company_id": document.company_id})
+
+
+@transaction.atomic
+def record_lost(sending: Sending, error: Lost, *, now: datetime) -> None:
+    """The outcome is unknown: from here on only a query may follow (REC-1)."""
+    document, attempt = _locked(sending)
+    authority_status.record_failure(sending.to.route, now=now)
+    attempt.outcome, attempt.error = Outcome.LOST, str(error)[:300]
+    attempt.reply = archive.packed(error.raw) if error.raw else None
+    attempt.elapsed_ms = error.elapsed_ms
+    if document.state == State.TRANSMITINDO:
+        document.lose(again_at=now + verdicts.FIRST_QUERY)
+        document.save()
+    _close(attempt, now)
+
+
+def _locked(sending: Sending) -> tuple[FiscalDocument, Attempt]:
+    document = FiscalDocument.objects.select_for_update().get(pk=sending.document_id)
+    return document, Attempt.objects.select_for_update().get(pk=sending.attempt_id)
+
+
+def _close(attempt: Attempt, now: datetime) -> None:
+    attempt.ended_at = now
+    attempt.save()

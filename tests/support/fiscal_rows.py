@@ -1,0 +1,76 @@
+"""One row of every model of fiscal, in one account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from factories import FiscalCompanyFactory
+
+from accounts.models import Account
+from fiscal.models import (
+    Archive,
+    Attempt,
+    AuthorityStatus,
+    Certificate,
+    Company,
+    Consumption,
+    Contingency,
+    FiscalDocument,
+    FiscalEvent,
+    Inutilizacao,
+    Series,
+)
+from lib import clock
+
+
+def fiscal_rows(account: Account, mark: str, n: int) -> dict[type[models.Model], Any]:
+    """Names hold `mark`; shared rows are told apart by `n`."""
+    company = FiscalCompanyFactory(account=account, nome=f"{mark} emitente {n}")
+    now = clock.now()
+    owned: dict[str, Any] = {"account": account, "company": company}
+    where: dict[str, Any] = {"ambiente": "homologacao", "modelo": 55}
+    document = FiscalDocument.objects.create(
+        **owned, **where, ref=f"{mark}-{n}", recipient_name=f"{mark} comprador", created_at=now
+    )
+    of_document = {**owned, "document": document}
+    shared = {"uf": "SP", **where}
+    return {
+        Company: company,
+        Certificate: Certificate.objects.create(
+            **owned,
+            key="fechada",
+            pem="público",
+            thumbprint=f"{n:064d}",
+            subject=f"{mark} titular",
+            serial="1",
+            document=company.cnpj,
+            not_before=now,
+            not_after=now,
+        ),
+        Series: Series.objects.create(**owned, **where, serie=1),
+        FiscalDocument: document,
+        FiscalEvent: FiscalEvent.objects.create(
+            account=account, document=document, tp_evento="110110", n_seq=1, authority="SP",
+            xml=b"x", dh_evento=now, created_at=now,
+        ),
+        Inutilizacao: Inutilizacao.objects.create(
+            **owned, **where, ano=26, serie=1, first=1, last=2, justificativa=f"{mark} numeração",
+            created_at=now,
+        ),
+        Attempt: Attempt.objects.create(
+            **of_document, kind="autorizacao", subject=f"{mark} chave", authority="SP",
+            sha256="a", started_at=now,
+        ),
+        Archive: Archive.objects.create(
+            **of_document, kind="signed", name=f"{mark}-nfe.xml", ambiente="homologacao",
+            month="202611", content=b"x", size=1, sha256="a", created_at=now,
+        ),
+        AuthorityStatus: AuthorityStatus.objects.create(authority=f"SP{n}", **shared),
+        Contingency: Contingency.objects.create(
+            **shared, company=company, mode=6, reason="falha da autoridade", entered_at=now
+        ),
+        Consumption: Consumption.objects.create(
+            base=f"{n:08d}", ambiente="homologacao", service="consulta", window_start=now
+        ),
+    }  # fmt: skip
