@@ -183,6 +183,12 @@ MODEL_CAPABILITIES: dict[str, Capability | None] = {
     "fiscal.attempt": Capability.FISCAL_SETUP,
     "fiscal.archive": Capability.FISCAL_FILES,
     "fiscal.authoritystatus": Capability.FISCAL_FILES,
+    "fiscal.fiscalhook": Capability.WEBHOOKS,
+    "fiscal.hooknotice": Capability.WEBHOOKS,
+    "fiscal.blockedemail": Capability.FISCAL_FILES,
+    "fiscal.mailmessage": Capability.FISCAL_FILES,
+    "fiscal.backup": Capability.FISCAL_FILES,
+    "fiscal.printcache": None,
     "fiscal.contingency": None,
     "fiscal.consumption": None,
 }

@@ -34,7 +34,12 @@ SCHEDULES = [
     Entry("documentos fiscais à espera", "fiscal.tasks.sweep_documents", "* * * * *"),
     Entry("situação das autoridades", "fiscal.tasks.review_authorities", "* * * * *"),
     Entry("certificados a vencer", "fiscal.tasks.warn_certificates", "0 6 * * *"),
+    Entry("avisos de gatilhos", "fiscal.tasks.deliver_hooks", "* * * * *"),
+    Entry("limpeza dos avisos de gatilhos", "fiscal.tasks.purge_hooks", "5 5 * * *"),
     Entry("numeração sem documento", "fiscal.tasks.sweep_numbers", "30 4 * * *"),
+    Entry("e-mails e backups à espera", "fiscal.tasks.sweep_deliveries", "* * * * *"),
+    Entry("backups mensais", "fiscal.tasks.prepare_backups", "0 2 * * *"),
+    Entry("limpeza dos impressos fiscais", "fiscal.tasks.purge_prints", "42 4 * * *"),
     Entry("resultados antigos da fila", "accounts.tasks.prune_queue", "50 4 * * *"),
 ]
 

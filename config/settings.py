@@ -169,6 +169,18 @@ FISCAL_VOID_SUBSCRIBERS: tuple[str, ...] = ()
 FISCAL_ENDPOINTS_BASE = env.str("FISCAL_ENDPOINTS_BASE", default="")
 FISCAL_CA_FILE = env.str("FISCAL_CA_FILE", default="")
 
+# The installation's mail server, for companies without one of their own; empty sends nothing.
+EMAIL_HOST = env.str("EMAIL_HOST", default="")
+EMAIL_PORT = number("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS")  # STARTTLS
+EMAIL_USE_SSL = flag("EMAIL_USE_SSL")
+EMAIL_TIMEOUT = number("EMAIL_TIMEOUT", default=20)  # seconds, for each step
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="nao-responda@localhost")
+# May a company's own mail server be in a private network? For installations inside of one.
+SMTP_ALLOW_PRIVATE = flag("SMTP_ALLOW_PRIVATE")
+
 # The database is the broker, so enqueue() commits or vanishes with the change it announces.
 # retry > timeout * (ceil((queue_limit + 1) / workers) + 1): the clock starts at the fetch.
 Q_CLUSTER = {

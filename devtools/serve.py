@@ -1,4 +1,4 @@
-"""`./dev run`: the site and its queue under a supervisor."""
+"""`./dev run`: the site, its queue and the test authority under a supervisor."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ WATCHDOG_EVERY = 30.0
 # The queue looks at its schedules 31 s after its start and every 30 s: before this much time an old
 # heartbeat says nothing about the cluster that runs now.
 WATCHDOG_AFTER = 180.0
+AUTHORITY_PATIENCE = 15.0  # seconds; making its keys takes less than one
 
 
 def run(arguments: list[str]) -> int:
-    """Prepare the database, then serve the site and the queue until a signal."""
+    """Prepare the database, then serve site, queue and test authority until a signal."""
     options = run_options(arguments)
     data = data_folder(options.data)
     ensure_port(options.host, options.port)
@@ -37,17 +38,64 @@ def run(arguments: list[str]) -> int:
     site = Site(options.host, options.port)
     # Links in e-mails, bodies and files lead here, unless the environment knows a better address.
     os.environ.setdefault("PUBLIC_URL", site.url)
+    authority = sandbox(data)
     web_env = {**environment(data), "DEV_GATE": str(gate)}
     web = Child("Servidor web", gunicorn(options.host, options.port), web_env, keep=(gate,))
     queue = Child("Fila de tarefas", [str(PYTHON), "manage.py", "qcluster"], environment(data))
-    supervisor = Supervisor([web, queue])
+    supervisor = Supervisor([web, queue, *([authority] if authority else [])])
     web.start()
+    if authority:
+        authority.start()
+        wait_for_authority(supervisor, authority, data)
     if not prepared(supervisor, options, data):
         return say_stopped()
     os.close(opening)
-    greeting = f"\n  Pronto:  {site.url}\n  Dados:   {data}\n  Parar:   Ctrl-C\n"
-    supervisor.run(Watch(site, queue, supervisor, greeting))
+    supervisor.run(Watch(site, queue, supervisor, greeting(site, data, authority)))
     return say_stopped()
+
+
+def greeting(site: Site, data: Path, authority: Child | None) -> str:
+    """What is said once the site answers."""
+    lines = [f"Pronto:  {site.url}"]
+    if authority:
+        lines.append(f"Sandbox: {os.environ['FISCAL_ENDPOINTS_BASE']} (autoridade de teste)")
+    lines += [f"Dados:   {data}", "Parar:   Ctrl-C"]
+    return "".join(["\n", *(f"  {line}\n" for line in lines)])
+
+
+def sandbox(data: Path) -> Child | None:
+    """The test authority as a child, with the product of this environment pointed at it.
+
+    None in produção and where other endpoints are configured: those are then the ones to reach.
+    """
+    if os.environ.get("AMBIENTE", "") not in ("", "homologacao"):
+        return None
+    if os.environ.get("FISCAL_ENDPOINTS_BASE") or os.environ.get("FISCAL_CA_FILE"):
+        return None
+    port, control = free_port(9443), free_port(9444)
+    os.environ["FISCAL_ENDPOINTS_BASE"] = f"https://127.0.0.1:{port}"
+    os.environ["FISCAL_CA_FILE"] = str(data / "sandbox" / "ca" / "ca.pem")
+    command = [str(PYTHON), "-m", "fiscal.sandbox", "--port", str(port)]
+    command += ["--control-port", str(control), "--data", str(data / "sandbox")]
+    return Child("Autoridade de teste", command, environment(data))
+
+
+def wait_for_authority(supervisor: Supervisor, authority: Child, data: Path) -> None:
+    """Until its certificates are made: the demonstration asks the same folder for its own."""
+    deadline = time.monotonic() + AUTHORITY_PATIENCE
+    made = data / "sandbox" / "ca" / "revoked.crl"  # the last file to be written
+    while not made.exists() and not supervisor.signals and time.monotonic() < deadline:
+        if authority.process is None or authority.process.poll() is not None:
+            return  # the supervisor tells about it
+        time.sleep(0.02)
+
+
+def free_port(wanted: int) -> int:
+    """`wanted` if nobody listens there, else any free port of the loopback."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
+            return int(probe.getsockname()[1])
+    raise give_up("Nenhuma porta livre em 127.0.0.1.")
 
 
 def prepared(supervisor: Supervisor, options: argparse.Namespace, data: Path) -> bool:

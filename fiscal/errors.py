@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lib.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
+from lib.errors import Conflict, DomainError, FieldError, Forbidden, InvalidInput, NotFound
 
 
 class DocumentNotFound(NotFound):
@@ -68,6 +68,32 @@ class AlreadyCancelled(InvalidInput):
     mensagem = "Nota fiscal já cancelada."
 
 
+class AlreadyProcessed(Conflict):
+    """422: an event on a cancelled document, or what was done before."""
+
+    codigo = "already_processed"
+    mensagem = "Nota fiscal já cancelada."
+
+
+class EventNotFound(Conflict):
+    codigo = "object_not_found"
+    mensagem = "Evento não encontrado para o protocolo informado."
+
+
+class NothingToCancel(InvalidInput):
+    """400: the document has no such event."""
+
+    codigo = "pending_operation"
+    mensagem = "Nota não possui evento a cancelar."
+
+
+class GenericNotAuthorized(InvalidInput):
+    """400 here, 422 for the other events (§2.15)."""
+
+    codigo = "nfe_nao_autorizada"
+    mensagem = "Nota fiscal não autorizada."
+
+
 class RecordInvalid(InvalidInput):
     """422 erro_validacao: all faults of a record at once (§14.3)."""
 
@@ -102,6 +128,16 @@ class NfceNotFound(NotFound):
     mensagem = "NFCe não encontrada"
 
 
+class NfceNotAuthorized(NotFound):
+    codigo = "nfce_nao_autorizada"
+    mensagem = "NFCe não autorizada"
+
+
+class JustificationMissing(InvalidInput):
+    codigo = "justificativa_nao_informada"
+    mensagem = 'Parâmetro "justificativa" não informado'
+
+
 class RefMissing(InvalidInput):
     codigo = "ref_ausente"
     mensagem = 'Parâmetro "ref" não informado'
@@ -120,3 +156,22 @@ class EnvironmentNotConfigured(Conflict):
 class CompanyNotConfigured(Conflict):
     codigo = "empresa_nao_configurada"
     mensagem = "Empresa não configurada para emissão de NFCe"
+
+
+# --- XML that clients send, and prints -----------------------------------------------------------
+
+
+class XmlInvalid(InvalidInput):
+    """422 erro_validacao_xml: the XML cannot be read, or is not what it says (§2.12, §2.13)."""
+
+    codigo = "erro_validacao_xml"
+    mensagem = "O XML não pode ser interpretado, verifique seu conteúdo e tente novamente"
+    http_status = 422
+
+
+class PrintFailed(DomainError):
+    """503: there is no PDF now; asking again later may help."""
+
+    codigo = "pdf_indisponivel"
+    mensagem = "O PDF não pôde ser gerado. Tente de novo em instantes."
+    http_status = 503

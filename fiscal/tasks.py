@@ -56,3 +56,56 @@ def warn_certificates() -> int:
     from lib import clock
 
     return warn_expiring(at=clock.now())
+
+
+def deliver_hooks() -> int:
+    """Send the notices of gatilhos that are due; called for, and each minute."""
+    from fiscal.services.hook_delivery import deliver
+
+    return deliver()
+
+
+def purge_hooks() -> int:
+    """Forget notices of gatilhos older than 30 days. Each night."""
+    from fiscal.services.hooks import purge_old
+
+    return purge_old()
+
+
+def send_mail(message_id: int, n_attempts: int) -> None:
+    """Send one e-mail about a document, if it was tried so often before."""
+    from fiscal.services.mail import send
+
+    send(message_id, n_attempts)
+
+
+def prepare_backups() -> int:
+    """Begin the monthly files that are due, and delete old ones (§15). Each night."""
+    from fiscal.services.backups import prepare
+    from lib import clock
+
+    return prepare(now=clock.now())
+
+
+def build_backup(backup_id: int) -> None:
+    """Go on with a monthly file; queues itself again until it is finished."""
+    from fiscal.services.backups import build
+
+    build(backup_id)
+
+
+def sweep_deliveries() -> int:
+    """Queue e-mails and monthly files whose time has come. Each minute."""
+    from fiscal.services import backups, mail
+    from lib import clock
+
+    now = clock.now()
+    return mail.sweep(now=now) + backups.sweep(now=now)
+
+
+def purge_prints() -> int:
+    """Drop old and unread prints; they are rendered again when somebody asks (PDF-1)."""
+    from fiscal.services.printing import purge
+    from lib import clock
+
+    return purge(now=clock.now())

@@ -32,6 +32,16 @@ IMPORTS = [
 ]
 
 
+PEERS = ("nfelib e signxml", "nfelib afinada e signxml", "PyNFe")
+FISCAL = [
+    "fiscal, assinatura RSA-2048 pura",
+    "fiscal, NF-e de 1 item",
+    "fiscal, NF-e de 1 item, da pura",
+    *(f"fiscal, NF-e de 1 item, contra {peer}" for peer in PEERS),
+    "fiscal, NF-e de 100 itens",
+    *(f"fiscal, NF-e de 100 itens, contra {peer}" for peer in PEERS),
+    "fiscal, do JSON à NF-e de 1 item, com impostos e duas validações",
+]
 API = [
     *(
         f"API, {name}: {what}"
@@ -76,7 +86,7 @@ def test_the_bench_measures_every_subject_with_value_baseline_and_target(tmp_pat
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [row["name"] for row in rows] == [
-        *writing("materialise"), *writing("emission"), *lists(), *API, *PDFS, *IMPORTS,
+        *writing("materialise"), *writing("emission"), *lists(), *API, *PDFS, *IMPORTS, *FISCAL,
     ]  # fmt: skip
     for row in rows:
         assert list(row) == ["name", "value", "unit", "baseline", "ratio", "target", "ok"]

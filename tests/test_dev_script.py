@@ -393,6 +393,50 @@ def test_each_signal_of_a_stop_ends_every_child(sig, tmp_path):
     assert processes_of(tmp_path) == []
 
 
+# --- the test authority ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_endpoints(monkeypatch) -> None:
+    """Nothing said about authorities; what the code says is undone after the test."""
+    for name in ("AMBIENTE", "FISCAL_ENDPOINTS_BASE", "FISCAL_CA_FILE"):
+        monkeypatch.setenv(name, "")
+
+
+def test_the_test_authority_is_where_the_product_is_sent(no_endpoints, tmp_path):
+    made = serve.sandbox(tmp_path)
+
+    assert made is not None
+    port = made.command[made.command.index("--port") + 1]
+    folder = tmp_path / "sandbox"
+    assert os.environ["FISCAL_ENDPOINTS_BASE"] == f"https://127.0.0.1:{port}"
+    assert os.environ["FISCAL_CA_FILE"] == str(folder / "ca" / "ca.pem")
+    assert made.command[-2:] == ["--data", str(folder)]
+    assert made.env["FISCAL_ENDPOINTS_BASE"] == os.environ["FISCAL_ENDPOINTS_BASE"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AMBIENTE", "producao"),
+        ("FISCAL_ENDPOINTS_BASE", "https://outra.example"),
+        ("FISCAL_CA_FILE", "/etc/ssl/raiz.pem"),
+    ],
+)
+def test_no_test_authority_where_another_is_meant(no_endpoints, monkeypatch, tmp_path, name, value):
+    monkeypatch.setenv(name, value)
+
+    assert serve.sandbox(tmp_path) is None
+    assert os.environ[name] == value
+
+
+def test_a_port_that_is_taken_is_left_to_its_owner():
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+
+        assert serve.free_port(port) not in (0, port)
+
+
 class StagedSite:
     """A site whose health page says what the test wants."""
 
@@ -480,11 +524,14 @@ def test_run_serves_until_ctrl_c_and_leaves_no_process(tmp_path):
     data, port = tmp_path / "data", free_port()
     with running(data, port) as process:
         assert wait_until(lambda: "qcluster" in " ".join(processes_of(data)), seconds=10)
+        assert "fiscal.sandbox" in " ".join(processes_of(data))
         process.send_signal(signal.SIGINT)
 
         assert process.wait(timeout=20) == 0
     assert processes_of(data) == []
     assert f"Pronto:  http://127.0.0.1:{port}/" in log_of(data)
+    assert "Sandbox: https://127.0.0.1:" in log_of(data)
+    assert (data / "sandbox" / "ca" / "ca.pem").exists()
     assert data.stat().st_mode & 0o777 == 0o700
 
 

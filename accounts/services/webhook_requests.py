@@ -87,14 +87,22 @@ def request(
         "X-Event-Id": event_id,
         f"{settings.WEBHOOK_HEADER_PREFIX}-RequestId": uuid.uuid4().hex,
     }
+    secret = signatures(receiver.secrets, headers, raw, at=int(at.timestamp()))
+    return exchange(receiver.url, raw, at=at, headers=headers, secret=secret, timeout=timeout)
+
+
+def exchange(
+    url: str,
+    raw: bytes,
+    *,
+    at: datetime,
+    headers: dict[str, str],
+    secret: dict[str, str],
+    timeout: float,
+) -> Outcome:
+    """POST a body of JSON and tell how it went; the `secret` headers are in no record of it."""
     try:
-        answer = outbound.post(
-            receiver.url,
-            raw,
-            headers=headers | signatures(receiver.secrets, headers, raw, at=int(at.timestamp())),
-            timeout=timeout,
-            policy=policy(),
-        )
+        answer = outbound.post(url, raw, headers=headers | secret, timeout=timeout, policy=policy())
     except (outbound.Blocked, outbound.NoAnswer) as error:
         spent = clock.now() - at
         return Outcome(

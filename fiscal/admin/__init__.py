@@ -1,3 +1,3 @@
-from fiscal.admin import authorities, certificates, companies, documents
+from fiscal.admin import authorities, certificates, companies, documents, hooks
 
-__all__ = ["authorities", "certificates", "companies", "documents"]
+__all__ = ["authorities", "certificates", "companies", "documents", "hooks"]

@@ -78,7 +78,9 @@ class FiscalView(APIView):
         self._enter()
         if not all(_is_storable(text) for text in kwargs.values()):
             raise Http404
-        if request.method in ("POST", "PUT", "PATCH") and hasattr(self, request.method.lower()):
+        if request.method in ("POST", "PUT", "PATCH", "DELETE") and hasattr(
+            self, request.method.lower()
+        ):
             _read_body(request)
 
     def _enter(self) -> None:

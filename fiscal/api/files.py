@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.urls import re_path
 
+from fiscal.api import backups, danfe
 from fiscal.api.base import FiscalView
 from fiscal.models import Archive
 from fiscal.selectors.documents import file_of
@@ -30,10 +31,7 @@ class XmlFileView(FiscalView):
 
 def xml_response(found: Archive) -> HttpResponse:
     """A kept file as an attachment, with the XML declaration that files have (XML-1)."""
-    content = archive.read(found)
-    if not content.startswith(b"<?xml"):
-        content = b'<?xml version="1.0" encoding="UTF-8"?>' + content
-    response = HttpResponse(content, content_type="application/xml; charset=utf-8")
+    response = HttpResponse(archive.read_file(found), content_type="application/xml; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{found.name}"'
     response["Cache-Control"] = "private, no-store"
     return response
@@ -45,4 +43,6 @@ routes = [
         r"/(?P<month>[0-9]{6})/XMLs/(?P<name>[0-9A-Za-z-]+\.xml)$",
         XmlFileView.as_view(),
     ),
+    *danfe.file_routes,
+    *backups.file_routes,
 ]

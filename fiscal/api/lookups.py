@@ -23,7 +23,11 @@ class LookupView(FiscalView):
     """Base: lists are arrays, with how many there are in X-Total-Count."""
 
     scopes = (ApiToken.Scope.FISCAL, ApiToken.Scope.MASTER)
-    lookup: ClassVar[Lookup]
+    resource: ClassVar[str] = "municipios"
+
+    @property
+    def lookup(self) -> Lookup:
+        return LOOKUPS[self.resource]
 
     def listed(self, page: Page) -> Response:
         answer = Response(page.rows)
@@ -66,7 +70,7 @@ class ServicesView(LookupView):
     """What a municipality lists for its NFS-e: nothing, where it is not implemented."""
 
     def get(self, request: Any, code: str) -> Response:
-        lookups.entry_of(LOOKUPS["municipios"], code)
+        lookups.entry_of(self.lookup, code)
         return self.listed(Page())
 
 
@@ -74,7 +78,7 @@ class OneServiceView(LookupView):
     missing: ClassVar[str] = ""
 
     def get(self, request: Any, code: str, item: str) -> Response:
-        lookups.entry_of(LOOKUPS["municipios"], code)
+        lookups.entry_of(self.lookup, code)
         raise NotFound(self.missing)
 
 
@@ -96,10 +100,9 @@ class CnpjView(LookupView):
 
 
 def _of(resource: str) -> list[Any]:
-    lookup = LOOKUPS[resource]
     return [
-        path(resource, ListView.as_view(lookup=lookup)),
-        path(f"{resource}/<str:code>", OneView.as_view(lookup=lookup)),
+        path(resource, ListView.as_view(resource=resource)),
+        path(f"{resource}/<str:code>", OneView.as_view(resource=resource)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""/v2/nfce: issue and query (fiscal-api §3.3 to §3.6)."""
+"""/v2/nfce: issue, query and cancel (fiscal-api §3.3 to §3.7)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.urls import path, re_path
 from rest_framework.response import Response
 
 from fiscal.api.base import FiscalView
+from fiscal.api.events import CancellingView
 from fiscal.api.shown import shown
 from fiscal.errors import BadFormaEmissao
 from fiscal.models import PUBLISHED, State
@@ -42,8 +43,10 @@ class NfcesView(FiscalView):
         return True
 
 
-class NfceView(FiscalView):
-    """GET: where the document stands."""
+class NfceView(CancellingView):
+    """GET: where the document stands. DELETE cancels it."""
+
+    kind = "nfce"
 
     def get(self, request: Any, ref: str) -> Response:
         document = get_document(self.company, ambiente=self.ambiente, modelo=MODELO, ref=ref)

@@ -1,4 +1,4 @@
-"""/v2/nfe: issue and query (fiscal-api §2.3, §2.4)."""
+"""/v2/nfe: issue, query and cancel (fiscal-api §2.3, §2.4, §2.6)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.urls import path, re_path
 from rest_framework.response import Response
 
 from fiscal.api.base import FiscalView
+from fiscal.api.events import CancellingView
 from fiscal.api.shown import shown
 from fiscal.models import PUBLISHED, State
 from fiscal.selectors.documents import get_document
@@ -32,8 +33,10 @@ class NfesView(FiscalView):
         return Response(body, status=202 if body["status"] == PROCESSING else 201)
 
 
-class NfeView(FiscalView):
-    """GET: where the document stands."""
+class NfeView(CancellingView):
+    """GET: where the document stands. DELETE cancels it."""
+
+    kind = "nfe"
 
     def get(self, request: Any, ref: str) -> Response:
         document = get_document(self.company, ambiente=self.ambiente, modelo=MODELO, ref=ref)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from fiscal.documents.nfe import showing
-from fiscal.models import PUBLISHED, Archive, FiscalDocument, State
+from fiscal.models import PUBLISHED, Archive, Company, FiscalDocument, Inutilizacao, State
 from fiscal.selectors import documents as selectors
 from fiscal.services import archive
 
@@ -88,9 +88,7 @@ def _correction(document: FiscalDocument) -> dict[str, Any]:
     name = f"{document.chave}-cce-{event.n_seq:02d}.xml"
     return {
         "caminho_xml_carta_correcao": event_path(document, name),
-        "caminho_pdf_carta_correcao": (
-            f"/notas_fiscais/NFe{document.chave}/cartas_correcao/{event.n_seq}.pdf"
-        ),
+        "caminho_pdf_carta_correcao": correction_path(document, event.n_seq),
         "numero_carta_correcao": event.n_seq,
     }
 
@@ -175,9 +173,16 @@ def _event_objects(document: FiscalDocument, name: str, of: str) -> dict[str, An
 
 
 def folder(document: FiscalDocument) -> str:
-    root = "arquivos" if document.ambiente == "producao" else "arquivos_development"
-    company = document.company
-    return f"/{root}/{company.document}_{company.pk}/20{(document.chave or '')[2:6]}"
+    return _folder(document.company, document.ambiente, f"20{(document.chave or '')[2:6]}")
+
+
+def _folder(company: Company, ambiente: str, month: str) -> str:
+    root = "arquivos" if ambiente == "producao" else "arquivos_development"
+    return f"/{root}/{company.document}_{company.pk}/{month}"
+
+
+def void_path(row: Inutilizacao, name: str, month: str) -> str:
+    return f"{_folder(row.company, row.ambiente, month)}/XMLs/{name}"
 
 
 def xml_path(document: FiscalDocument) -> str:
@@ -187,6 +192,10 @@ def xml_path(document: FiscalDocument) -> str:
 def event_path(document: FiscalDocument, name: str) -> str:
     found = archive.find(document, Archive.Kind.EVENT, name=name)
     return f"{folder(document)}/XMLs/{name}" if found else ""
+
+
+def correction_path(document: FiscalDocument, n_seq: int) -> str:
+    return f"/notas_fiscais/NFe{document.chave}/cartas_correcao/{n_seq}.pdf"
 
 
 def danfe_path(document: FiscalDocument) -> str:

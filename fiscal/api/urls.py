@@ -9,6 +9,14 @@ from fiscal.api.base import UnknownView
 # One module per resource; each lists its own addresses in `routes`.
 RESOURCES: tuple[str, ...] = (
     "empresas",
+    "importacao",
+    "danfe",
+    "email",
+    "backups",
+    "lookups",
+    "hooks",
+    "inutilizacoes",
+    "events",
     # Last: nfe/REF would take every address below nfe/.
     "nfe",
     "nfce",

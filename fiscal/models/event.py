@@ -89,6 +89,11 @@ class FiscalEvent(ConcurrentTransitionMixin, TenantModel):
     def lose(self, *, again_at: datetime) -> None:
         self.next_attempt_at = again_at
 
+    @transition(field=state, source=E.INDEFINIDO, target=E.ASSINADO)
+    def absent(self, *, again_at: datetime) -> None:
+        """The document's list of events does not have it: the same bytes may be sent again."""
+        self.next_attempt_at = again_at
+
     @transition(field=state, source=[E.TRANSMITINDO, E.INDEFINIDO], target=E.REGISTRADO)
     def register(self, *, protocolo: str, at: datetime | None, c_stat: str, x_motivo: str) -> None:
         """135, 136, 155, or found registered (573)."""

@@ -30,9 +30,7 @@ class PrintCache(models.Model):
     class Meta:
         verbose_name = "impresso fiscal em cache"
         verbose_name_plural = "impressos fiscais em cache"
-        constraints = [
-            models.UniqueConstraint(fields=["document", "name"], name="printcache_key")
-        ]
+        constraints = [models.UniqueConstraint(fields=["document", "name"], name="printcache_key")]
         indexes = [
             models.Index(fields=["last_accessed", "size"], name="printcache_last_accessed"),
             models.Index(fields=["created_at"], name="printcache_created"),

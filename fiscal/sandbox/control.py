@@ -169,6 +169,7 @@ def _revoke(world: World, body: Any) -> Any:
 
 
 def _reset(world: World, _: Any) -> Any:
+    world.naps.wake()
     world.faults.clear()
     world.store.reset()
     return {"ok": True}

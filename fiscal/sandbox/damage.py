@@ -5,28 +5,28 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import time
 from collections.abc import Callable
 
 from fiscal.sandbox import answers, br, soap
 from fiscal.sandbox.faults import EITHER, Fault
 from fiscal.sandbox.services.authorisation import key_of
 from fiscal.sandbox.wire import Reply
-from fiscal.sandbox.world import Call, Refused
+from fiscal.sandbox.world import Call, Naps, Refused
 
 _HTML = b"<html><head><title>Service Unavailable</title></head><body><h1>503</h1></body></html>"
+_SILENCE = Reply(0, "", b"", dropped=True)
 _MESSAGE_LEVEL = {*range(280, 287), 108, 109, 113, 114, 214, 225, 239, 243, 252, 402, 404, 452, 656}
 _PROT = re.compile(r"<protNFe.*?</protNFe>", re.DOTALL)
 _KEY = re.compile(r"(<chNFe>)([0-9A-Z]{44})(</chNFe>)")
 _DIGEST = re.compile(r"(<digVal>)[^<]*(</digVal>)")
 
 
-def before(fault: Fault) -> Reply | None:
+def before(fault: Fault, naps: Naps) -> Reply | None:
     """The answer, or the silence, of a fault that comes before any processing."""
     if fault.tipo == "queda_antes":
-        return Reply(0, "", b"", dropped=True)
-    if fault.tipo == "lento_antes":
-        time.sleep(fault.number("segundos", 3))
+        return _SILENCE
+    if fault.tipo == "lento_antes" and naps.sleep(fault.number("segundos", 3)):
+        return _SILENCE  # whatever was reset meanwhile does not get it any more
     if fault.tipo in EITHER and fault.parameters.get("quando", "antes") == "antes":
         return _error(fault)
     return None
@@ -109,11 +109,11 @@ def _swapped(payload: str, call: Call) -> str:
     return payload.replace(found.group(2), _other_key(found.group(2)))
 
 
-def to_reply(fault: Fault, reply: Reply) -> Reply:
+def to_reply(fault: Fault, reply: Reply, naps: Naps) -> Reply:
     """Damage a finished answer on its way out."""
     tipo = fault.tipo
     if tipo == "lento_depois":
-        time.sleep(fault.number("segundos", 3))
+        reply.dropped = naps.sleep(fault.number("segundos", 3))
     elif tipo == "gotejar":
         reply.pause = fault.number("intervalo", 0.01)
     elif tipo == "queda_depois":

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,24 +167,31 @@ class Faults:
         with self.store.lock:
             return max((_shut_for(fault) for fault in self._rules), default=0.0)
 
-    def take(self, facts: Facts, now: float) -> Fault | None:
-        """The first rule that hits this request."""
-        return self._first(now, lambda fault: fault.matches(facts), at_connection=False)
+    def take(self, facts: Facts, now: float) -> list[Fault]:
+        """The rules that hit this request: one of those that answer, and all that go along."""
+        return self._hits(now, lambda fault: fault.matches(facts), at_connection=False)
 
     def at_connection(self, now: float) -> Fault | None:
-        """The first rule that hits a new connection."""
-        return self._first(now, lambda _: True, at_connection=True)
+        """The rule that hits a new connection."""
+        hits = self._hits(now, lambda _: True, at_connection=True)
+        return hits[0] if hits else None
 
-    def _first(self, now: float, wanted: Any, *, at_connection: bool) -> Fault | None:
+    def _hits(
+        self, now: float, wanted: Callable[[Fault], bool], *, at_connection: bool
+    ) -> list[Fault]:
         if not self._rules:
-            return None
+            return []
+        hits: list[Fault] = []
         with self.store.transaction():
             for fault in self._rules:
-                if (fault.tipo in AT_CONNECTION) != at_connection or fault.is_spent(now):
+                if (fault.tipo in AT_CONNECTION) != at_connection or fault.closes_door:
                     continue
-                if not fault.closes_door and wanted(fault) and self._strike(fault, now):
-                    return fault
-        return None
+                is_second = fault.tipo not in DURING and any(f.tipo not in DURING for f in hits)
+                if is_second or fault.is_spent(now) or not wanted(fault):
+                    continue
+                if self._strike(fault, now):
+                    hits.append(fault)
+        return hits
 
     def _strike(self, fault: Fault, now: float) -> bool:
         hit = fault.strike(now)

@@ -6,13 +6,15 @@ import re
 import time
 from dataclasses import dataclass
 
-from fiscal.sandbox import damage, soap, tables
+from fiscal.sandbox import damage, limits, soap, tables
 from fiscal.sandbox.certificates import Certificate
-from fiscal.sandbox.faults import Facts, facts_of
+from fiscal.sandbox.faults import DURING, Facts, facts_of
 from fiscal.sandbox.services import respond
 from fiscal.sandbox.wire import Reply, Request
 from fiscal.sandbox.world import Call, World
 
+KEPT_REQUESTS = 30_000
+PRUNED_EVERY = 1000
 _CSTAT = re.compile(r"<cStat>([0-9]{3,4})</cStat>")
 
 
@@ -65,15 +67,16 @@ def _answered(call: Call, request: Request) -> tuple[Reply, Facts]:
         kind, body = soap.fault(str(error))
         return Reply(500, kind, body), Facts(call.service, cnpj=who)
     facts = facts_of(call.service, call.payload, who)
-    call.fault = call.world.faults.take(facts, call.now.timestamp())
-    if call.fault is None:
+    call.faults = call.world.faults.take(facts, call.now.timestamp())
+    fault = next((each for each in call.faults if each.tipo not in DURING), None)
+    if fault is None:
         return _sealed(call, respond(call)), facts
-    early = damage.before(call.fault)
+    early = damage.before(fault, call.world.naps)
     if early is not None:
         return early, facts
-    payload = respond(call, damage.instead(call.fault))
-    payload = damage.to_payload(call.fault, payload, call)
-    return damage.to_reply(call.fault, _sealed(call, payload)), facts
+    payload = respond(call, damage.instead(fault))
+    payload = damage.to_payload(fault, payload, call)
+    return damage.to_reply(fault, _sealed(call, payload), call.world.naps), facts
 
 
 def _sealed(call: Call, payload: str) -> Reply:
@@ -97,7 +100,10 @@ def _journal(call: Call, request: Request, reply: Reply, facts: Facts, elapsed: 
         status=reply.status,
         resposta=reply.body,
         c_stat=" ".join(codes),
-        falha=call.fault.tipo if call.fault else "",
+        falha=" ".join(fault.tipo for fault in call.faults),
         observacoes="\n".join(call.remarks),
         milissegundos=elapsed,
     )
+    row = call.world.store.one("SELECT last_insert_rowid() AS id")
+    if row is not None and row["id"] % PRUNED_EVERY == 0:
+        call.world.store.prune(requests=KEPT_REQUESTS, uses_before=call.later(-2 * limits.HOUR))

@@ -22,6 +22,7 @@ from fiscal.sandbox.wire import BadRequest, Reader, Reply, reset, send
 from fiscal.sandbox.world import World
 
 IDLE = 65.0  # seconds a connection may wait for its next request
+LAST_WORDS = 5.0  # seconds that requests in work have to end at a stop
 # Dates are ours to judge, by a clock that can be moved: X509_V_FLAG_NO_CHECK_TIME of OpenSSL.
 _NO_CHECK_TIME = 0x200000
 _HANDSHAKE_FAILURE = bytes([21, 3, 3, 0, 2, 2, 40])  # a TLS record: alert, fatal
@@ -110,12 +111,20 @@ class Server:
         """Stop listening and cut every connection."""
         self.stopping = True
         self.reopening.set()
+        self.world.naps.wake()
         _shut(self.listener)
         self.accepting.join(timeout=5)
         with self.lock:
             connections = list(self.open)
         for connection in connections:
             _shut(connection)
+        deadline = time.monotonic() + LAST_WORDS
+        while self._is_busy() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _is_busy(self) -> bool:
+        with self.lock:
+            return any(self.open.values())
 
     def follow_script(self) -> None:
         """A script was told or lifted: cut idle connections, close or open the door."""

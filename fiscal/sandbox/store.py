@@ -121,6 +121,12 @@ class Store:
         marks = ", ".join("?" * len(values))
         self.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *values.values())  # noqa: S608
 
+    def prune(self, *, requests: int, uses_before: float) -> None:
+        """Keep so many of the newest requests, and forget uses older than that moment."""
+        with self.transaction():
+            self.run("DELETE FROM pedidos WHERE id <= (SELECT max(id) FROM pedidos) - ?", requests)
+            self.run("DELETE FROM consumo WHERE momento < ?", uses_before)
+
     def next_number(self, name: str) -> int:
         """The next value of a counter that starts at 1."""
         with self.transaction():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,22 @@ class Refused(Exception):
         self.detail = detail
 
 
+class Naps:
+    """Waiting that a scripted fault asked for, cut short by a reset or the end."""
+
+    def __init__(self) -> None:
+        self._morning = threading.Event()
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait; True when woken before the time."""
+        return self._morning.wait(seconds)
+
+    def wake(self) -> None:
+        """End every waiting that has begun."""
+        woken, self._morning = self._morning, threading.Event()
+        woken.set()
+
+
 @dataclass(frozen=True)
 class World:
     """The memory, the clock and the trust of one running sandbox."""
@@ -39,6 +56,7 @@ class World:
     trust: Trust
     faults: Faults
     authority: Authority
+    naps: Naps = field(default_factory=Naps)
 
     def revoked(self) -> set[str]:
         """Serial numbers, in upper-case hexadecimal, told as revoked or on the authority's list."""
@@ -83,7 +101,7 @@ class Call:
     payload: bytes = field(default=b"", repr=False)
     cuf: str = ""  # of the taxpayer, once read from the payload
     remarks: list[str] = field(default_factory=list)  # the developer's log of this request
-    fault: Fault | None = None  # the scripted fault that hits this request
+    faults: list[Fault] = field(default_factory=list)  # the scripted ones that hit this request
     answered: str = field(default="", repr=False)  # the payload of the answer
     queued_for: float = 0.0  # seconds until the batch it came in counts as processed
 
@@ -114,11 +132,14 @@ class Call:
         """A moment so many seconds from now, as stored."""
         return (self.now + timedelta(seconds=seconds)).timestamp()
 
+    def fault(self, tipo: str) -> Fault | None:
+        """The scripted fault of that kind, if one hits this request."""
+        return next((fault for fault in self.faults if fault.tipo == tipo), None)
+
     def fault_number(self, tipo: str, name: str, default: float) -> float | None:
-        """A parameter of the fault when it is of that kind, else None."""
-        if self.fault is None or self.fault.tipo != tipo:
-            return None
-        return self.fault.number(name, default)
+        """A parameter of the fault of that kind, None when there is none."""
+        fault = self.fault(tipo)
+        return None if fault is None else fault.number(name, default)
 
     def setting(self, name: str, default: Any) -> Any:
         """A setting of the control API."""

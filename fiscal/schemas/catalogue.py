@@ -37,7 +37,12 @@ FILES: dict[str, tuple[str, str]] = {
     "e110140": (_EPEC, "e110140_v1.00.xsd"),
     "e110150": (_ACTOR, "110150_v1.00.xsd"),
     **{name: (_DELIVERY, f"{name}_v1.00.xsd") for name in ("e110130", "e110131")},
-    **{name: (_OURS, f"{name}.xsd") for name in ("e110112", "e110750", "e110751")},
+    **{
+        name: (_OURS, f"{name}.xsd")
+        for name in ("e110001", "e110112", "e110750", "e110751", "e112150")
+    },
+    **dict.fromkeys(("e111500", "e111501"), (_OURS, "e111500.xsd")),
+    **dict.fromkeys(("e111502", "e111503"), (_OURS, "e111502.xsd")),
     **{name: (_FAILURE, f"{name}_v1.00.xsd") for name in ("e110192", "e110193")},
     **{
         name: (_MANIFEST, f"{name}_v1.00.xsd")

@@ -25,6 +25,13 @@ def get_document(company: Company, *, ambiente: str, modelo: int, ref: str) -> F
     return found
 
 
+def locked_document(document_id: int) -> FiscalDocument:
+    """The document with its company (without the logo), locked until the transaction ends."""
+    rows = FiscalDocument.objects.select_for_update(of=("self",)).select_related("company")
+    found: FiscalDocument = rows.defer("company__logo").get(pk=document_id)
+    return found
+
+
 def earlier_attempts(document: FiscalDocument) -> list[FiscalDocument]:
     """The documents that this one took the place of, the first one first."""
     found: list[FiscalDocument] = []
@@ -78,3 +85,13 @@ def file_of(company: Company, *, ambiente: str, month: str, name: str) -> Archiv
     if signed is None or signed.document is None:
         return None
     return shown_xml(signed.document)
+
+
+def published_document(
+    company: Company, *, ambiente: str, modelo: int, chave: str
+) -> FiscalDocument | None:
+    """The document of that key, whatever `ref` it has or had."""
+    found: FiscalDocument | None = FiscalDocument.objects.filter(
+        company=company, ambiente=ambiente, modelo=modelo, chave=chave
+    ).first()
+    return found

@@ -11,6 +11,7 @@ from fiscal.models import Archive, Company, FiscalDocument
 Kind = Archive.Kind
 # Level 1: the documents of a day are compressed while somebody waits for the answer.
 _LEVEL = 1
+_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
 
 
 def packed(content: bytes) -> bytes:
@@ -22,9 +23,17 @@ def unpacked(content: bytes | memoryview) -> bytes:
 
 
 def keep(
-    document: FiscalDocument, kind: str, name: str, content: bytes, *, at: datetime
+    document: FiscalDocument,
+    kind: str,
+    name: str,
+    content: bytes,
+    *,
+    at: datetime,
+    is_first: bool = False,
 ) -> Archive:
     """Keep a file of `document`; the same bytes under the same name are kept once.
+
+    `is_first`: the caller knows that there is no such file yet, and nothing is looked up.
 
     The month of the file is the month of the document's key, so that all files of a document lie
     together; without a key, that of `at`.
@@ -32,10 +41,11 @@ def keep(
     month = f"20{document.chave[2:6]}" if document.chave else f"{at:%Y%m}"
     same = Archive.objects.filter(document=document, kind=kind, name=name)
     digest = hashlib.sha256(content).hexdigest()
-    found: Archive | None = same.filter(sha256=digest).first()
+    found: Archive | None = None if is_first else same.filter(sha256=digest).first()
     return found or _create(
-        document.company, document.ambiente, month, kind, name, content, digest, at, document
-    )
+        document.account_id, document.company_id, document.ambiente,
+        month, kind, name, content, digest, at, document,
+    )  # fmt: skip
 
 
 def keep_for_company(
@@ -43,11 +53,15 @@ def keep_for_company(
 ) -> Archive:
     """Keep a file that belongs to no document (the voiding of a range)."""
     digest = hashlib.sha256(content).hexdigest()
-    return _create(company, ambiente, f"{at:%Y%m}", kind, name, content, digest, at, None)
+    month = f"{at:%Y%m}"
+    return _create(
+        company.account_id, company.pk, ambiente, month, kind, name, content, digest, at, None
+    )
 
 
 def _create(
-    company: Company,
+    account_id: int,
+    company_id: int,
     ambiente: str,
     month: str,
     kind: str,
@@ -58,8 +72,8 @@ def _create(
     document: FiscalDocument | None,
 ) -> Archive:
     return Archive.objects.create(
-        account_id=company.account_id,
-        company=company,
+        account_id=account_id,
+        company_id=company_id,
         document=document,
         kind=kind,
         name=name,
@@ -74,6 +88,12 @@ def _create(
 
 def read(archive: Archive) -> bytes:
     return unpacked(archive.content)
+
+
+def read_file(archive: Archive) -> bytes:
+    """As it is handed out: with the XML declaration that files have (XML-1)."""
+    content = read(archive)
+    return content if content.startswith(b"<?xml") else _DECLARATION + content
 
 
 def find(document: FiscalDocument, kind: str, *, name: str = "") -> Archive | None:

@@ -47,8 +47,8 @@ def may_call(route: Route, *, now: datetime) -> bool:
 
 def situation(route: Route, *, now: datetime) -> Situation:
     """What is known, without asking anyone. A status of long ago is shown with its date."""
-    own = _rows(route).filter(uf=route.uf).first()
-    whole = _rows(route).filter(uf=_WHOLE).first()
+    rows = {row.uf: row for row in _rows(route).filter(uf__in=(route.uf, _WHOLE))}
+    own, whole = rows.get(route.uf), rows.get(_WHOLE)
     opened = [row.failing_since for row in (own, whole) if row and row.open_until]
     return Situation(
         c_stat=own.c_stat if own else "",

@@ -7,7 +7,7 @@ from datetime import datetime
 from fiscal.models import Company, Consumption
 from fiscal.services.consumption import caller
 
-_SERVICE = "fila"
+SERVICE = "fila"
 
 
 def stop(company: Company, *, ambiente: str, until: datetime, now: datetime) -> None:
@@ -15,7 +15,7 @@ def stop(company: Company, *, ambiente: str, until: datetime, now: datetime) -> 
     Consumption.objects.update_or_create(
         base=caller(company.document, ambiente).base,
         ambiente=ambiente,
-        service=_SERVICE,
+        service=SERVICE,
         subject=str(company.pk),
         defaults={"blocked_until": until, "window_start": now},
     )
@@ -23,7 +23,7 @@ def stop(company: Company, *, ambiente: str, until: datetime, now: datetime) -> 
 
 def resume(company: Company) -> None:
     """What was wrong was changed (certificate, CSC, record): the queue goes on at once."""
-    rows = Consumption.objects.filter(service=_SERVICE, subject=str(company.pk))
+    rows = Consumption.objects.filter(service=SERVICE, subject=str(company.pk))
     rows.update(blocked_until=None)
 
 
@@ -32,7 +32,7 @@ def stopped_until(company: Company, *, ambiente: str, now: datetime) -> datetime
         Consumption.objects.filter(
             base=caller(company.document, ambiente).base,
             ambiente=ambiente,
-            service=_SERVICE,
+            service=SERVICE,
             subject=str(company.pk),
             blocked_until__gt=now,
         )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 from django.db import transaction
 
@@ -45,19 +46,19 @@ def advance(document_id: int) -> FiscalDocument:
 
     A document that cannot be signed any more is `rejeitado` by us, with the reason.
     """
-    document = _current(document_id)
-    if document.state in _UNSENT:
-        _sign_if_needed(document, now=clock.now())
     try:
-        transmit.transmit(document_id)
+        transmit.transmit(document_id, sign=_signature_due)
+    except _Unsignable as error:
+        _refuse(document_id, error.reason)
     except (CertificateExpired, NoCertificate):
         # Signed before the certificate ended: it can go once there is another (CRT-5).
         _wait(document_id, verdicts.STOPPED)
-        notices.alarm(document, "certificado")
+        notices.alarm(_current(document_id), "certificado")
     document = _current(document_id)
     if document.state == State.INDEFINIDO and _was_answered(document):
         recovery.recover(document_id)  # 204, 539: the authority says that it has it
-    return _current(document_id)
+        document = _current(document_id)
+    return document
 
 
 def issue_now(document_id: int) -> FiscalDocument:
@@ -82,10 +83,13 @@ def issue_now(document_id: int) -> FiscalDocument:
 
 def _may_go_offline(document: FiscalDocument) -> bool:
     """Silence is a reason; a company that has to be put in order first is none."""
+    allows = contingency.allows_offline(document.company, modelo=document.modelo)
+    if not allows or document.state not in (*_UNSENT, State.INDEFINIDO):
+        return False
     stopped = company_queue.stopped_until(
         document.company, ambiente=document.ambiente, now=clock.now()
     )
-    return stopped is None and contingency.allows_offline(document.company, modelo=document.modelo)
+    return stopped is None
 
 
 def resume(document_id: int) -> None:
@@ -97,25 +101,37 @@ def resume(document_id: int) -> None:
 
 
 def _current(document_id: int) -> FiscalDocument:
-    return FiscalDocument.objects.select_related("company").get(pk=document_id)
+    rows = FiscalDocument.objects.select_related("company").defer("company__logo")
+    return rows.get(pk=document_id)
 
 
 # --- signing -----------------------------------------------------------------------------------
 
 
-def _sign_if_needed(document: FiscalDocument, *, now: datetime) -> None:
-    """First signature, a dated NFC-e (704), or the way that contingency asks for now (CON-2)."""
-    if document.superseded_by_id:
-        return
-    mode = _mode(document)
+class _Unsignable(Exception):
+    """The document cannot be signed, for `reason`."""
+
+    def __init__(self, reason: DomainError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _signature_due(document: FiscalDocument) -> Callable[[], bytes] | None:
+    """First signature, a dated NFC-e (704), or the way that contingency asks for now (CON-2).
+
+    For `transmit.begin`, whose transaction it runs in. Raises _Unsignable.
+    """
+    if document.state not in _UNSENT:
+        return None
+    now, mode = clock.now(), _mode(document)
     is_signed = document.state == State.ASSINADO and document.tp_emis == mode.tp_emis
     if is_signed and not signing_step.is_too_old(document, now=now):
-        return
+        return None
     try:
         data = signing_step.data_of(document, now=now, mode=mode)
-        signing_step.sign_document(document.pk, data=data, now=now, mode=mode)
+        return signing_step.sign_row(document, data=data, now=now, mode=mode)
     except (DomainError, CertificateExpired, NoCertificate) as error:
-        _refuse(document.pk, error)
+        raise _Unsignable(error) from error
 
 
 def _mode(document: FiscalDocument) -> Mode:
@@ -237,7 +253,7 @@ def _cancel(document: FiscalDocument, last: FiscalDocument) -> None:
     )
     refused = document.events.filter(state=EventState.REJEITADO).count()
     if event.state == EventState.REJEITADO:
-        notices.alarm(document, "cancelamento_recusado")
+        notices.cancellation_refused(document)
     if refused >= REFUSALS:
         _wait(document.pk, None)
 

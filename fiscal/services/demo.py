@@ -22,12 +22,15 @@ from accounts.services.tokens import create_token, digest
 from fiscal.models import (
     Archive,
     Attempt,
+    Backup,
+    BlockedEmail,
     Certificate,
     Company,
     Contingency,
     FiscalDocument,
     FiscalEvent,
     Inutilizacao,
+    MailMessage,
     Series,
 )
 from fiscal.sandbox.ca import Authority, make_authority
@@ -108,7 +111,7 @@ COMPANIES: tuple[dict[str, Any], ...] = (
 )
 
 # What refers to documents, and what companies have besides them.
-_BEFORE: tuple[type[Model], ...] = (Attempt, Archive)
+_BEFORE: tuple[type[Model], ...] = (Attempt, Archive, MailMessage, BlockedEmail, Backup)
 _AFTER: tuple[type[Model], ...] = (Inutilizacao, Series, Certificate, Company)
 
 

@@ -44,13 +44,16 @@ def give_up(*, now: datetime) -> int:
 def gaps_of(series: Series) -> list[tuple[int, int]]:
     """Ranges without a document or a voiding, above the first number that we know of.
 
-    What lies below that was issued elsewhere, before the company came here.
+    What lies below that was issued elsewhere, before the company came here; so was what lies next
+    to an imported document.
     """
     held = set(_numbers(series))
     if not held:
         return []
     missing = (n for n in range(min(held), series.next_number) if n not in held)
-    return [part for found in _ranges(missing) for part in _split(found)]
+    elsewhere = _imported(series)
+    ours = [found for found in _ranges(missing) if not {found[0] - 1, found[1] + 1} & elsewhere]
+    return [part for found in ours for part in _split(found)]
 
 
 def _numbers(series: Series) -> Iterator[int]:
@@ -63,6 +66,14 @@ def _numbers(series: Series) -> Iterator[int]:
     voided = Inutilizacao.objects.filter(**key).exclude(state=VoidState.REJEITADA)
     for first, last in voided.values_list("first", "last"):
         yield from range(first, last + 1)
+
+
+def _imported(series: Series) -> set[int]:
+    rows = FiscalDocument.objects.filter(
+        company=series.company, ambiente=series.ambiente, modelo=series.modelo,
+        serie=series.serie, is_imported=True,
+    )  # fmt: skip
+    return set(rows.values_list("numero", flat=True))
 
 
 def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:

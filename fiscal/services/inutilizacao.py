@@ -6,13 +6,14 @@ The natural key makes it safe to send the same bytes again: 563 means done befor
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, models, transaction
 
 from fiscal import access_key, xml
 from fiscal.authorities import registry, tables
+from fiscal.authorities.answers import proc_inut
 from fiscal.authorities.base import (
     TP_AMB,
     Answer,
@@ -23,7 +24,13 @@ from fiscal.authorities.base import (
 )
 from fiscal.authorities.cstat import Class, classify
 from fiscal.authorities.sefaz import Sefaz
-from fiscal.errors import InProcessing, InvalidRequest, SchemaInvalid
+from fiscal.errors import (
+    CertificateExpired,
+    InProcessing,
+    InvalidRequest,
+    NoCertificate,
+    SchemaInvalid,
+)
 from fiscal.models import (
     Archive,
     Attempt,
@@ -33,23 +40,38 @@ from fiscal.models import (
     State,
     VoidState,
 )
-from fiscal.services import archive, notices, transmit
+from fiscal.services import archive, consumption, notices, transmit
 from fiscal.services.certificates import credentials_of, signer_of
+from fiscal.services.consumption import Service
+from fiscal.services.numbering import LAST_NUMBER
 from fiscal.services.signing_step import local_time
 from lib import clock
 
 MAX_RANGE = 1_000  # NUM-5, by prudence
 _AGAIN = timedelta(minutes=2)
+WITHOUT_CERTIFICATE = timedelta(hours=1)
 _Outcome = Attempt.Outcome
 _LIVE = (State.ASSINADO, State.TRANSMITINDO, State.EM_LOTE, State.INDEFINIDO, State.CONTINGENCIA,
          State.EPEC)  # fmt: skip
-_PASSING = (Class.SERVICE_PAUSED, Class.SERVICE_DOWN, Class.THROTTLED, Class.RETRY)
+_PASSING = (Class.SERVICE_PAUSED, Class.SERVICE_DOWN, Class.RETRY)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A range of numbers of a series, both ends included."""
+
+    ambiente: str
+    modelo: int
+    serie: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
 class _Sending:
     attempt_id: int
     void_id: int
+    subject: str
     xml: bytes
     to: Sefaz
 
@@ -72,116 +94,105 @@ def request_void(
     way, SchemaInvalid, CertificateExpired, NoCertificate.
     """
     _refuse(company, first, last)
-    now = clock.now()
-    row = _signed(company, ambiente, modelo, serie, first, last, justificativa, automatic, now)
+    numbers = Numbers(ambiente, modelo, serie, first, last)
+    row = _requested(company, numbers, xml.text(justificativa), automatic, now=clock.now())
     send(row.pk)
-    return Inutilizacao.objects.get(pk=row.pk)
+    return Inutilizacao.objects.select_related("company").get(pk=row.pk)
 
 
 def send(void_id: int) -> None:
-    """Send the request once, if it is not answered yet. Safe to run again."""
+    """Send the request, if it is not answered yet. Safe to run again.
+
+    A lost answer is asked for at once by the same bytes: 563 tells that they had arrived.
+    """
+    try:
+        if _attempt(void_id) is _Outcome.LOST:
+            _attempt(void_id)
+    except (CertificateExpired, NoCertificate):
+        rows = Inutilizacao.objects.filter(pk=void_id, next_attempt_at__isnull=False)
+        rows.update(next_attempt_at=clock.now() + WITHOUT_CERTIFICATE)
+
+
+def _attempt(void_id: int) -> Attempt.Outcome | None:
     sending = _begin(void_id, now=clock.now())
     if sending is None:
-        return
+        return None
     try:
         answer = sending.to.void(sending.xml)
     except (NotSent, Misconfigured) as error:
-        _unanswered(sending, _Outcome.NOT_SENT, error, now=clock.now())
+        return _unanswered(sending, _Outcome.NOT_SENT, error, now=clock.now())
     except Lost as error:
-        _unanswered(sending, _Outcome.LOST, error, now=clock.now())
-    else:
-        _record(sending, answer, now=clock.now())
+        return _unanswered(sending, _Outcome.LOST, error, now=clock.now())
+    _record(sending, answer, now=clock.now())
+    return _Outcome.ANSWERED
 
 
 def _refuse(company: Company, first: int, last: int) -> None:
     if not company.cnpj:
         raise InvalidRequest("A inutilização não existe para emitente pessoa física.")
-    if not 1 <= first <= last:
+    if not 1 <= first <= last <= LAST_NUMBER:
         raise InvalidRequest('Parâmetro "numero_inicial" deve ser menor ou igual ao final.')
     if last - first >= MAX_RANGE:
         raise InvalidRequest(f"Inutilize no máximo {MAX_RANGE} números por vez.")
 
 
 @transaction.atomic
-def _signed(
-    company: Company,
-    ambiente: str,
-    modelo: int,
-    serie: int,
-    first: int,
-    last: int,
-    justificativa: str,
-    automatic: bool,
-    now: datetime,
+def _requested(
+    company: Company, numbers: Numbers, justificativa: str, automatic: bool, *, now: datetime
 ) -> Inutilizacao:
-    ano = local_time(company, now).year % 100
     key = {
-        "company": company, "ambiente": ambiente, "modelo": modelo, "ano": ano, "serie": serie,
-        "first": first, "last": last,
+        "company": company, "ano": local_time(company, now).year % 100, **asdict(numbers)
     }  # fmt: skip
     same = Inutilizacao.objects.exclude(state=VoidState.REJEITADA).filter(**key)
     found: Inutilizacao | None = same.first()
     if found is not None:
         return found
-    _refuse_live(company, ambiente, modelo, serie, first, last)
-    text = xml.text(justificativa)
-    content = _sign(company, ambiente, modelo, ano, serie, first, last, text, now)
+    _refuse_live(company, numbers)
+    row = Inutilizacao(
+        account_id=company.account_id,
+        **key,
+        justificativa=justificativa,
+        is_automatic=automatic,
+        next_attempt_at=now + _AGAIN,
+        created_at=now,
+    )
+    row.xml = archive.packed(_signed(row, now))
     try:
         with transaction.atomic():
-            return Inutilizacao.objects.create(
-                account_id=company.account_id,
-                **key,
-                justificativa=text,
-                is_automatic=automatic,
-                xml=archive.packed(content),
-                next_attempt_at=now + _AGAIN,
-                created_at=now,
-            )
-    except IntegrityError:
+            row.save()
+    except IntegrityError:  # asked for by another client at the same time
         return same.get()
+    return row
 
 
-def _refuse_live(
-    company: Company, ambiente: str, modelo: int, serie: int, first: int, last: int
-) -> None:
+def _refuse_live(company: Company, numbers: Numbers) -> None:
     """What is on its way may yet be authorized; a number whose sale has another document may go."""
-    rows = _documents(company, ambiente, modelo, serie, first, last)
-    if rows.filter(state__in=_LIVE, superseded_by=None).exists():
+    if _documents(company, numbers).filter(state__in=_LIVE, superseded_by=None).exists():
         raise InProcessing("Há nota fiscal em processamento nesta faixa de números.")
 
 
-def _documents(
-    company: Company, ambiente: str, modelo: int, serie: int, first: int, last: int
-) -> models.QuerySet[FiscalDocument]:
+def _documents(company: Company, numbers: Numbers) -> models.QuerySet[FiscalDocument]:
     return FiscalDocument.objects.filter(
-        company=company, ambiente=ambiente, modelo=modelo, serie=serie, numero__range=(first, last)
+        company=company,
+        ambiente=numbers.ambiente,
+        modelo=numbers.modelo,
+        serie=numbers.serie,
+        numero__range=(numbers.first, numbers.last),
     )
 
 
-def _sign(
-    company: Company,
-    ambiente: str,
-    modelo: int,
-    ano: int,
-    serie: int,
-    first: int,
-    last: int,
-    justificativa: str,
-    now: datetime,
-) -> bytes:
+def _signed(row: Inutilizacao, now: datetime) -> bytes:
     """`<inutNFe>`, valid for its schema. Raises SchemaInvalid."""
-    c_uf = tables.state(company.uf).c_uf
-    element_id = access_key.void_id(
-        cuf=c_uf, ano=ano, cnpj=company.cnpj, modelo=modelo, serie=serie, first=first, last=last
-    )
+    c_uf = tables.state(row.company.uf).c_uf
+    element_id = f"ID{subject_of(row)}"
     inner = (
-        f'<infInut xmlns="{xml.NFE}" Id="{element_id}"><tpAmb>{TP_AMB[ambiente]}</tpAmb>'
-        f"<xServ>INUTILIZAR</xServ><cUF>{c_uf}</cUF><ano>{ano:02d}</ano>"
-        f"<CNPJ>{company.cnpj}</CNPJ><mod>{modelo}</mod><serie>{serie}</serie>"
-        f"<nNFIni>{first}</nNFIni><nNFFin>{last}</nNFFin>"
-        f"<xJust>{xml.escape(justificativa)}</xJust></infInut>"
+        f'<infInut xmlns="{xml.NFE}" Id="{element_id}"><tpAmb>{TP_AMB[row.ambiente]}</tpAmb>'
+        f"<xServ>INUTILIZAR</xServ><cUF>{c_uf}</cUF><ano>{row.ano:02d}</ano>"
+        f"<CNPJ>{row.company.cnpj}</CNPJ><mod>{row.modelo}</mod><serie>{row.serie}</serie>"
+        f"<nNFIni>{row.first}</nNFIni><nNFFin>{row.last}</nNFFin>"
+        f"<xJust>{xml.escape(row.justificativa)}</xJust></infInut>"
     ).encode()
-    signature, _ = signer_of(company, at=now).signature(inner, element_id=element_id)
+    signature, _ = signer_of(row.company, at=now).signature(inner, element_id=element_id)
     own = inner.replace(f' xmlns="{xml.NFE}"'.encode(), b"", 1)
     content = f'<inutNFe xmlns="{xml.NFE}" versao="4.00">'.encode() + own + signature
     content += b"</inutNFe>"
@@ -190,8 +201,13 @@ def _sign(
     return content
 
 
+def file_name(row: Inutilizacao) -> str:
+    """Published name (fiscal-api §1.10)."""
+    return f"{subject_of(row)}-inu.xml"
+
+
 def subject_of(row: Inutilizacao) -> str:
-    """Id of the request without its prefix: also the name of its file."""
+    """Id of the request without its prefix."""
     return access_key.void_id(
         cuf=tables.state(row.company.uf).c_uf,
         ano=row.ano,
@@ -214,7 +230,7 @@ def _begin(void_id: int, *, now: datetime) -> _Sending | None:
         if row.state not in (VoidState.SOLICITADA, VoidState.INDEFINIDA):
             return None
         subject = subject_of(row)
-        if transmit.is_being_sent(subject, now=now):
+        if transmit.is_being_sent(subject, now=now) or _is_throttled(row, company, subject, now):
             return None
         # CON-4: voiding waits for the home authority, never goes to an SVC.
         to = registry.sefaz(
@@ -232,11 +248,27 @@ def _begin(void_id: int, *, now: datetime) -> _Sending | None:
         )
         row.begin(again_at=now + transmit.DEADLINE)
         row.save()
-        return _Sending(attempt.pk, row.pk, content, to)
+        return _Sending(attempt.pk, row.pk, subject, content, to)
+
+
+def _is_throttled(row: Inutilizacao, company: Company, subject: str, now: datetime) -> bool:
+    try:
+        consumption.spend(_who(row, company), service=Service.VOID, subject=subject, now=now)
+    except consumption.Throttled as error:
+        row.next_attempt_at = error.until
+        row.save()
+        return True
+    return False
+
+
+def _who(row: Inutilizacao, company: Company) -> consumption.Caller:
+    return consumption.caller(company.document, row.ambiente)
 
 
 @transaction.atomic
-def _unanswered(sending: _Sending, outcome: str, error: Exception, *, now: datetime) -> None:
+def _unanswered(
+    sending: _Sending, outcome: Attempt.Outcome, error: Exception, *, now: datetime
+) -> Attempt.Outcome:
     row = Inutilizacao.objects.select_for_update().get(pk=sending.void_id)
     if row.state == VoidState.INDEFINIDA:
         if outcome == _Outcome.NOT_SENT:
@@ -244,7 +276,11 @@ def _unanswered(sending: _Sending, outcome: str, error: Exception, *, now: datet
         else:
             row.next_attempt_at = now + _pause(row)  # the same bytes again: 563 would tell
         row.save()
+    if isinstance(error, NotSent):
+        who = _who(row, row.company)
+        consumption.give_back(who, service=Service.VOID, subject=sending.subject)
     _close(sending, outcome, now, error=str(error)[:300])
+    return outcome
 
 
 @transaction.atomic
@@ -263,6 +299,9 @@ def _record(sending: _Sending, answer: Answer, *, now: datetime) -> None:
     done = c_stat != "256" or row.first == row.last
     if found in (Class.VOIDED, Class.VOIDED_ALREADY) and done:
         _homologated(row, said, c_stat, x_motivo, now)
+    elif found is Class.THROTTLED:
+        who = _who(row, row.company)
+        row.not_sent(again_at=consumption.block(who, service=Service.VOID, now=now))
     elif found in _PASSING:
         row.not_sent(again_at=now + _pause(row))
     else:
@@ -280,11 +319,10 @@ def _homologated(
         x_motivo=x_motivo,
     )
     if said is not None:
-        content = f'<ProcInutNFe xmlns="{xml.NFE}" versao="4.00">'.encode()
-        content += archive.unpacked(row.xml or b"") + said.xml + b"</ProcInutNFe>"
+        content = proc_inut(archive.unpacked(row.xml or b""), said.xml)
         archive.keep_for_company(
-            row.company, ambiente=row.ambiente, kind=Archive.Kind.VOID,
-            name=f"{subject_of(row)}-inu.xml", content=content, at=now,
+            row.company, ambiente=row.ambiente, kind=Archive.Kind.VOID, name=file_name(row),
+            content=content, at=now,
         )  # fmt: skip
     _void_documents(row, now)
     notices.announce_void(row)
@@ -292,7 +330,8 @@ def _homologated(
 
 def _void_documents(row: Inutilizacao, now: datetime) -> None:
     """The rows that held the numbers: their documents can never be authorized any more."""
-    rows = _documents(row.company, row.ambiente, row.modelo, row.serie, row.first, row.last)
+    numbers = Numbers(row.ambiente, row.modelo, row.serie, row.first, row.last)
+    rows = _documents(row.company, numbers)
     states = (State.REJEITADO, State.ASSINADO, State.INDEFINIDO)
     for document in rows.select_for_update().filter(state__in=states).order_by("pk"):
         unknown = (_Outcome.OPEN, _Outcome.LOST)

@@ -22,9 +22,10 @@ from fiscal.errors import (
 )
 from fiscal.models import Company, FiscalDocument, State
 from fiscal.services import contingency, delivery, replacing, signing_step
-from fiscal.services.certificates import current
+from fiscal.services.certificates import signer_of
 from fiscal.services.companies import csc_of
 from fiscal.services.signing_step import LEASE, NORMAL, OFFLINE, Mode
+from fiscal.signing import Signer
 from lib import clock
 from lib.br import normalise_document
 from lib.queue import enqueue
@@ -60,13 +61,15 @@ def issue_document(
     """
     now = clock.now()
     refuse_ref(ref, modelo=modelo)
-    refuse_company(company, ambiente=ambiente, modelo=modelo, now=now)
+    signer = signer_for(company, ambiente=ambiente, modelo=modelo, now=now)
     refuse_issuer(company, body)
     data = signing_step.checked(
         company, body, modelo=modelo, ambiente=ambiente, now=now, offline=offline
     )
     is_now = is_synchronous(company, ambiente=ambiente, modelo=modelo)
-    accepted = _Accepted(company, ambiente, modelo, ref, dict(body), data, offline, is_now, now)
+    accepted = _Accepted(
+        company, ambiente, modelo, ref, dict(body), data, offline, is_now, signer, now
+    )
     document = accepted.keep()
     return delivery.issue_now(document.pk) if is_now else document
 
@@ -89,21 +92,23 @@ def refuse_ref(ref: str, *, modelo: int) -> None:
         )
 
 
-def refuse_company(company: Company, *, ambiente: str, modelo: int, now: datetime) -> None:
-    """Whatever of the company's record stops its documents, before anything is kept."""
+def signer_for(company: Company, *, ambiente: str, modelo: int, now: datetime) -> Signer:
+    """What will sign; raises for whatever of the company's record stops its documents."""
     if not company.emits(modelo):
         raise NotEnabled()
-    current(company, at=now)
+    signer = signer_of(company, at=now)
     if modelo == NFCE and csc_of(company, ambiente) is None:
         other = "homologacao" if ambiente == "producao" else "producao"
         raise EnvironmentNotConfigured() if csc_of(company, other) else CompanyNotConfigured()
+    return signer
 
 
 def refuse_issuer(company: Company, body: Mapping[str, Any]) -> None:
     """The issuer that the body names is the company of the token (§2.2)."""
     for name in ("cnpj_emitente", "cpf_emitente"):
         given = body.get(name)
-        named = str(given).strip() if isinstance(given, str | int) else ""
+        is_text = isinstance(given, str | int) and not isinstance(given, bool)
+        named = str(given).strip() if is_text else ""  # another type is the reader's to refuse
         if named and normalise_document(named) != company.document:
             raise IssuerForbidden()
 
@@ -121,11 +126,12 @@ class _Accepted:
         data: Data,
         offline: bool,
         is_now: bool,
+        signer: Signer,
         now: datetime,
     ) -> None:
         self.company, self.ambiente, self.modelo = company, ambiente, modelo
         self.ref, self.body, self.data = ref, body, data
-        self.offline, self.is_now, self.now = offline, is_now, now
+        self.offline, self.is_now, self.signer, self.now = offline, is_now, signer, now
 
     def keep(self) -> FiscalDocument:
         try:
@@ -144,7 +150,7 @@ class _Accepted:
     def _keep(self) -> FiscalDocument:
         row = self._rows().filter(superseded_by=None).select_for_update().first()
         if row is None:
-            return self._begun(self._created())
+            return self._begun(self._new())
         if row.state in _FINAL or (row.is_offline and row.state != State.REJEITADO):
             raise AlreadyAuthorized()
         if row.state == State.INUTILIZADO:  # its number is gone: another row, another number
@@ -153,8 +159,9 @@ class _Accepted:
             raise InProcessing()
         return self._again(row)
 
-    def _created(self) -> FiscalDocument:
-        return FiscalDocument.objects.create(
+    def _new(self) -> FiscalDocument:
+        """Not inserted yet: one that is signed now is written once."""
+        return FiscalDocument(
             account_id=self.company.account_id,
             company=self.company,
             ambiente=self.ambiente,
@@ -170,6 +177,8 @@ class _Accepted:
         """Signed in the same transaction where somebody waits; queued otherwise."""
         if self.is_now:
             return self._signed(document)
+        if document.pk is None:
+            document.save()
         enqueue(TASK, document.pk)
         return document
 
@@ -177,7 +186,6 @@ class _Accepted:
         """The corrected body under the same row and number, signed at once: it is processing."""
         document.payload = self.body
         document.next_attempt_at = None
-        document.save()
         document = self._signed(document)
         if not self.is_now:
             enqueue(TASK, document.pk)
@@ -185,10 +193,14 @@ class _Accepted:
 
     def _signed(self, document: FiscalDocument) -> FiscalDocument:
         mode = self._mode()
-        document = signing_step.sign_document(document.pk, data=self.data, now=self.now, mode=mode)
+        document.company = self.company
+        keep = signing_step.sign_row(
+            document, data=self.data, now=self.now, mode=mode, signer=self.signer
+        )
         if mode.tp_emis == OFFLINE:
             document.enter_offline(again_at=self.now + LEASE)
-            document.save()
+        document.save()
+        keep()
         return document
 
     def _mode(self) -> Mode:

@@ -5,7 +5,7 @@ A rollback anywhere gives the number back, so no number is ever burnt by a fault
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,10 +20,12 @@ from fiscal.documents.nfe import make
 from fiscal.documents.types import Data, Identity, SignedXml
 from fiscal.errors import InProcessing
 from fiscal.models import Attempt, Company, FiscalDocument, State
+from fiscal.selectors.documents import locked_document
 from fiscal.services import archive
 from fiscal.services.certificates import signer_of
 from fiscal.services.companies import csc_of, issuer_of
 from fiscal.services.numbering import take_number
+from fiscal.signing import Signer
 from fiscal.taxes.sheet import Note
 
 # The queue is asked at once; this is when the sweep takes over what a lost task left behind.
@@ -96,25 +98,48 @@ def data_of(document: FiscalDocument, *, now: datetime, mode: Mode = NORMAL) -> 
 def sign_document(
     document_id: int, *, data: Data, now: datetime, mode: Mode = NORMAL
 ) -> FiscalDocument:
-    """Number, key, signature, schema and archive; the state is `assinado` afterwards.
+    """`sign_row` on the row of that id, saved."""
+    document = locked_document(document_id)
+    keep = sign_row(document, data=data, now=now, mode=mode)
+    document.save()
+    keep()
+    return document
 
-    The number of an earlier signature stays, and its cNF while the key keeps its other parts
-    (NUM-3, NUM-6). Raises InProcessing while an attempt with the bytes before is not closed,
-    SchemaInvalid, CertificateExpired, NoCertificate; nothing is kept then.
+
+def sign_row(
+    document: FiscalDocument,
+    *,
+    data: Data,
+    now: datetime,
+    mode: Mode = NORMAL,
+    signer: Signer | None = None,
+) -> Callable[[], bytes]:
+    """Number, key, signature and schema; the state is `assinado` afterwards.
+
+    For a row that this transaction has locked, or has not inserted yet. The caller saves it, and
+    then calls what is answered, which archives the signed bytes and answers them. The number of
+    an earlier signature stays, and its cNF while the key keeps its other parts (NUM-3, NUM-6).
+    Raises InProcessing while an attempt with the bytes before is not closed, SchemaInvalid,
+    CertificateExpired, NoCertificate: the transaction must not be committed then.
     """
-    document = FiscalDocument.objects.select_for_update().get(pk=document_id)
+    is_first = document.state == State.RECEBIDO
     _refuse_open_attempts(document)
-    signer = signer_of(document.company, at=now)
+    signer = signer or signer_of(document.company, at=now)
     csc = csc_of(document.company, document.ambiente) if document.modelo == 65 else None
     identity = _identity(document, data, mode)
     signed = make.make(data, identity, signer=signer, csc=csc)
     _remember(document, data, identity, signed)
     document.sign(chave=signed.chave, digest_value=signed.digest_value)
     document.next_attempt_at = now + LEASE
-    document.save()
-    name = archive.nfe_name(signed.chave)
-    archive.keep(document, archive.Kind.SIGNED, name, signed.xml, at=now)
-    return document
+
+    def keep() -> bytes:
+        name = archive.nfe_name(signed.chave)
+        archive.keep(
+            document, archive.Kind.SIGNED, name, signed.xml, at=now, is_first=is_first
+        )
+        return signed.xml
+
+    return keep
 
 
 def is_too_old(document: FiscalDocument, *, now: datetime) -> bool:

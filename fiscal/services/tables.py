@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from fiscal.tables.official import read_table
 from fiscal.tables.registers import KINDS, refreshed_file, write_rows
 from lib import clock
@@ -18,7 +20,7 @@ def refresh_table(name: str, source: Path) -> int:
     kind = KINDS[name]
     rows = read_table(name, source)
     note = f"Tabela oficial, importada em {clock.today():%d/%m/%Y} por refresh_tables."
-    target = refreshed_file(name)
+    target = _place_of(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     made = target.with_suffix(f".{os.getpid()}.new")
     try:
@@ -34,7 +36,14 @@ def refresh_table(name: str, source: Path) -> int:
 
 def restore_table(name: str) -> bool:
     """Go back to the shipped list; whether there was another."""
-    newer = refreshed_file(name)
+    newer = _place_of(name)
     had = newer.is_file()
     newer.unlink(missing_ok=True)
     return had
+
+
+def _place_of(name: str) -> Path:
+    path = refreshed_file(name)
+    if path is None:
+        raise ImproperlyConfigured("Tables are refreshed in an installation.")
+    return path

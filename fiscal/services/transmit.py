@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from fiscal.authorities import registry
 from fiscal.authorities.base import Answer, Lost, Misconfigured, NotSent, Route
 from fiscal.authorities.sefaz import Sefaz
 from fiscal.models import Attempt, FiscalDocument, State
+from fiscal.selectors.documents import locked_document
 from fiscal.services import archive, authority_status, company_queue, consumption, verdicts
 from fiscal.services.certificates import credentials_of
 from lib import clock
@@ -45,12 +47,17 @@ class Sending:
     to: Sefaz
 
 
-def transmit(document_id: int) -> None:
+# Signs the locked document if it has to be signed (now), without saving it; answers what then
+# archives the bytes (signing_step.sign_row), or None when they stand.
+Sign = Callable[[FiscalDocument], Callable[[], bytes] | None]
+
+
+def transmit(document_id: int, *, sign: Sign | None = None) -> None:
     """Send the document once, if it is to be sent and may be now. Safe to run again.
 
     Afterwards its state tells how it went; `indefinido` must only be asked about, never sent.
     """
-    sending = begin(document_id, now=clock.now())
+    sending = begin(document_id, now=clock.now(), sign=sign)
     if sending is None:
         return
     try:
@@ -77,41 +84,60 @@ def authority_of(document: FiscalDocument, *, tp_emis: int | None = None) -> Sef
     )
 
 
-def begin(document_id: int, *, now: datetime) -> Sending | None:
+@transaction.atomic
+def begin(document_id: int, *, now: datetime, sign: Sign | None = None) -> Sending | None:
     """Transaction A. None when there is nothing to send, or not now (then `next_attempt_at` says).
 
-    A document that was replaced by another in a contingency is never sent again (CON-3).
+    A signature that is due is made in the same transaction, so that the row is written once. A
+    document that was replaced by another in a contingency is never sent again (CON-3).
     """
-    row = FiscalDocument.objects.select_related("company").get(pk=document_id)
-    to = authority_of(row)
-    with transaction.atomic():
-        document = FiscalDocument.objects.select_for_update().get(pk=document_id)
-        if document.state not in SENDABLE or document.superseded_by_id:
-            return None
-        until = _blocked_until(document, to.route, now)
-        if until is not None:
-            document.next_attempt_at = until
-            document.save(update_fields=["next_attempt_at", "updated_at"])
-            return None
-        return _open(document, to, now)
+    document = locked_document(document_id)
+    if document.superseded_by_id:
+        return None
+    keep = sign(document) if sign else None
+    if document.state not in SENDABLE:
+        return None
+    to = authority_of(document)
+    until = _blocked_until(document, to.route, now)
+    if until is not None:
+        document.next_attempt_at = until
+        document.save()
+        if keep:
+            keep()
+        return None
+    xml = keep() if keep else archive.signed_xml(document)
+    return _open(document, xml, to, now)
 
 
 def _blocked_until(document: FiscalDocument, route: Route, now: datetime) -> datetime | None:
     """When it may go, if not now: the company stopped, the taxpayer throttled, nobody there."""
-    stopped = company_queue.stopped_until(document.company, ambiente=document.ambiente, now=now)
-    if stopped is not None:
-        return stopped
+    blocked = _told_to_wait(document, now)
+    if blocked is not None:
+        return blocked
     if not authority_status.may_call(route, now=now):
         return now + authority_status.EVERY
-    return _throttled_until(document, now)
+    return _counted_out(document, now)
 
 
-def _throttled_until(document: FiscalDocument, now: datetime) -> datetime | None:
+def _told_to_wait(document: FiscalDocument, now: datetime) -> datetime | None:
+    """The company stopped, or the taxpayer told to stop by the authority (656)."""
+    who = consumption.caller(document.company.document, document.ambiente)
+    blocks = consumption.blocks_of(
+        who,
+        {
+            company_queue.SERVICE: str(document.company_id),
+            consumption.Service.AUTHORIZE: document.chave or "",
+        },
+        now=now,
+    )
+    return max(blocks, default=None)
+
+
+def _counted_out(document: FiscalDocument, now: datetime) -> datetime | None:
+    if document.n_attempts < COUNTED_FROM:
+        return None
     who = consumption.caller(document.company.document, document.ambiente)
     service, subject = consumption.Service.AUTHORIZE, document.chave or ""
-    if document.n_attempts < COUNTED_FROM:
-        at = consumption.allowed_at(who, service=service, subject=subject, now=now)
-        return at if at > now else None
     try:
         consumption.spend(who, service=service, subject=subject, now=now)
     except consumption.Throttled as error:
@@ -119,8 +145,7 @@ def _throttled_until(document: FiscalDocument, now: datetime) -> datetime | None
     return None
 
 
-def _open(document: FiscalDocument, to: Sefaz, now: datetime) -> Sending:
-    xml = archive.signed_xml(document)
+def _open(document: FiscalDocument, xml: bytes, to: Sefaz, now: datetime) -> Sending:
     attempt = Attempt.objects.create(
         account_id=document.account_id,
         company_id=document.company_id,
@@ -159,7 +184,9 @@ def record_answer(sending: Sending, answer: Answer, *, now: datetime) -> None:
     document, attempt = _locked(sending)
     attempt.reply = archive.packed(answer.raw)
     attempt.elapsed_ms = answer.elapsed_ms
-    verdicts.apply(document, attempt, answer, route=sending.to.route, now=now)
+    verdicts.apply(
+        document, attempt, answer, route=sending.to.route, now=now, sent=sending.xml
+    )
     _close(attempt, now)
 
 
@@ -202,8 +229,9 @@ def record_lost(sending: Sending, error: Lost, *, now: datetime) -> None:
 
 
 def _locked(sending: Sending) -> tuple[FiscalDocument, Attempt]:
-    document = FiscalDocument.objects.select_for_update().get(pk=sending.document_id)
-    return document, Attempt.objects.select_for_update().get(pk=sending.attempt_id)
+    # The lock on the document is the one on its attempts.
+    document = locked_document(sending.document_id)
+    return document, Attempt.objects.get(pk=sending.attempt_id)
 
 
 def _close(attempt: Attempt, now: datetime) -> None:

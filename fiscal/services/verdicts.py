@@ -47,16 +47,24 @@ class Reply:
     x_motivo: str
     route: Route
     now: datetime
+    sent: bytes = b""
 
 
 def apply(
-    document: FiscalDocument, attempt: Attempt, answer: Answer, *, route: Route, now: datetime
+    document: FiscalDocument,
+    attempt: Attempt,
+    answer: Answer,
+    *,
+    route: Route,
+    now: datetime,
+    sent: bytes = b"",
 ) -> None:
     """Move the locked document as the answer to its authorization says; the caller saves attempt.
 
-    An answer that comes after somebody else settled the document changes nothing any more.
+    `sent` are the signed bytes that are answered. An answer that comes after somebody else settled
+    the document changes nothing any more.
     """
-    reply = _reply(document, attempt, answer, route, now)
+    reply = _reply(document, attempt, answer, route, now, sent)
     attempt.outcome = Outcome.ANSWERED
     attempt.c_stat, attempt.x_motivo = reply.c_stat, reply.x_motivo
     if document.state not in (State.TRANSMITINDO, State.EM_LOTE, State.INDEFINIDO):
@@ -89,11 +97,12 @@ def _reply(
     answer: Answer,
     route: Route,
     now: datetime,
+    sent: bytes = b"",
 ) -> Reply:
     """ANS-2: 104 speaks of the batch; what counts is the protocol inside it."""
     protocol = answer.protocol_of(document.chave or "") or answer.protocol
     said = protocol or answer
-    return Reply(document, attempt, answer, protocol, said.c_stat, said.x_motivo, route, now)
+    return Reply(document, attempt, answer, protocol, said.c_stat, said.x_motivo, route, now, sent)
 
 
 def _class_of(reply: Reply) -> Class:
@@ -120,11 +129,14 @@ def pause_after(document: FiscalDocument) -> timedelta:
 # --- final answers -----------------------------------------------------------------------------
 
 
-def adopt(document: FiscalDocument, protocol: Protocol, *, now: datetime) -> None:
+def adopt(
+    document: FiscalDocument, protocol: Protocol, *, now: datetime, sent: bytes = b""
+) -> None:
     """100 or 150: authorized, if it is about our bytes (ANS-3); `conflito` otherwise.
 
     The bytes may be those of an earlier signature of the same document (NUM-9, REC-4). The
-    authorized XML is the signed bytes and the protocol's, one after the other (ANS-4).
+    authorized XML is the signed bytes and the protocol's, one after the other (ANS-4). `sent` saves
+    looking the bytes up.
     """
     _stand_by(document, protocol)
     wrong = protocol.differences(
@@ -148,9 +160,12 @@ def adopt(document: FiscalDocument, protocol: Protocol, *, now: datetime) -> Non
     document.is_effected = document.is_offline
     if document.superseded_by_id:
         document.next_attempt_at = now  # the sale has another document: this one is cancelled
-    content = _NFE_PROC + archive.signed_xml(document) + protocol.xml + b"</nfeProc>"
+    digest = f"<DigestValue>{document.digest_value}</DigestValue>".encode()
+    signed = sent if digest in sent else archive.signed_xml(document)
+    content = _NFE_PROC + signed + protocol.xml + b"</nfeProc>"
     name = archive.nfe_name(document.chave or "")
-    archive.keep(document, archive.Kind.AUTHORIZED, name, content, at=now)
+    # A document becomes authorized once.
+    archive.keep(document, archive.Kind.AUTHORIZED, name, content, at=now, is_first=True)
     notices.announce(document, "autorizado")
 
 
@@ -180,7 +195,7 @@ def _authorized(reply: Reply) -> None:
     if reply.protocol is None:  # 100 without protNFe proves nothing
         _recover(reply)
     else:
-        adopt(reply.document, reply.protocol, now=reply.now)
+        adopt(reply.document, reply.protocol, now=reply.now, sent=reply.sent)
 
 
 def _denied(reply: Reply) -> None:

@@ -73,9 +73,10 @@ class Found:
 
 
 def import_directory(directory: Directory, source: Path) -> int:
-    """Read a CSV or XLSX into the directory's file; answers how many lines. Raises BadTable, BadFile.
+    """Read a CSV or XLSX into the directory's file; answers how many lines.
 
-    The last line of a repeated key stays. Nothing is replaced when a line is wrong.
+    The last line of a repeated key stays. Nothing is replaced when a line is wrong. Raises
+    BadTable or BadFile.
     """
     target = directory.path
     target.parent.mkdir(parents=True, exist_ok=True)

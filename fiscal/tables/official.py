@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,8 @@ def _is_json(path: Path) -> bool:
 def _refuse_faults(name: str, rows: list[Row]) -> None:
     kind = KINDS[name]
     faults = [fault for row in rows if (fault := kind.fault(row))]
-    codes = [row["codigo"] for row in rows]
-    repeated = sorted({code for code in codes if codes.count(code) > 1}) if _repeats(codes) else []
-    faults += [f"{code}: repetido" for code in repeated]
+    often = Counter(row["codigo"] for row in rows)
+    faults += [f"{code}: repetido" for code, n in sorted(often.items()) if n > 1]
     if faults:
         raise BadTable(f"Há {len(faults)} erro(s): " + "; ".join(faults[:_SHOWN]) + ".")
     try:
@@ -60,10 +60,6 @@ def _refuse_faults(name: str, rows: list[Row]) -> None:
         raise BadTable(f"Falta o nível {error.args[0]} da classificação.") from error
     if n < kind.least:
         raise BadTable(f"O arquivo tem {n} códigos; a tabela completa tem pelo menos {kind.least}.")
-
-
-def _repeats(codes: list[str]) -> bool:
-    return len(set(codes)) < len(codes)
 
 
 # --- CSV -----------------------------------------------------------------------------------------

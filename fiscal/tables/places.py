@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fiscal.access_key import UF_CODES as UF_CODES
+from fiscal.tables.registers import current_file, read_rows
 from lib import br
 
 FOLDER = Path(__file__).resolve().parent
@@ -46,10 +47,9 @@ class Municipality:
 
 @cache
 def municipalities() -> tuple[Municipality, ...]:
-    """Every municipality, in the order of its code."""
-    return tuple(
-        Municipality(row["codigo"], row["nome"], row["uf"]) for row in _rows("municipios.csv")
-    )
+    """Every municipality, in the order of its code; a refreshed table from the next start on."""
+    rows = read_rows(current_file("municipios").read_bytes())
+    return tuple(Municipality(row["codigo"], row["nome"], row["uf"]) for row in rows)
 
 
 def municipality(code: str) -> Municipality | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -83,16 +84,18 @@ def _register(name: str, path: Path, _version: int) -> Register:
 def current_file(name: str) -> Path:
     """The refreshed file, or the shipped one."""
     newer = refreshed_file(name)
-    if newer.is_file():
+    if newer is not None and newer.is_file():
         return newer
     packed = FOLDER / f"{name}.csv.gz"
     return packed if packed.is_file() else FOLDER / f"{name}.csv"
 
 
-def refreshed_file(name: str) -> Path:
-    """Where a refreshed list is kept."""
+def refreshed_file(name: str) -> Path | None:
+    """Where a refreshed list is kept; None for a program that is not an installation."""
     from django.conf import settings
 
+    if not settings.configured and "DJANGO_SETTINGS_MODULE" not in os.environ:
+        return None
     return Path(settings.DATA_DIR) / "tables" / f"{name}.csv"
 
 

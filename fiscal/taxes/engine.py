@@ -6,6 +6,7 @@ from decimal import localcontext
 from typing import Any
 
 from fiscal.documents.types import Data
+from fiscal.taxes import placeless
 from fiscal.taxes.apportion import apportion
 from fiscal.taxes.difal import difal
 from fiscal.taxes.fcp import fcp
@@ -79,6 +80,7 @@ def _item(item: Item, sheet: Sheet) -> tuple[str, ...]:
     if "valor_bruto" not in item:
         return ()
     get = item.get
+    placeless.drop(item, sheet, "ipi", "pis", "cofins")
     sheet.operation = operation = (
         item["valor_bruto"]
         + get("valor_frete", ZERO)
@@ -88,9 +90,12 @@ def _item(item: Item, sheet: Sheet) -> tuple[str, ...]:
     )
     if operation < 0:
         sheet.note("valor_desconto", "O desconto é maior que o valor do item.")
+        placeless.drop(item, sheet, "icms")
         return ()
     sheet.is_import = str(get("cfop", "")).startswith("3")
     own = (issqn(item, sheet),) if is_service(item) else _goods(item, sheet)
+    # After ST: that of a Simples issuer deducts an `icms_valor` which has no place of its own.
+    placeless.drop(item, sheet, "icms")
     return (*own, pis_cofins(item, sheet), *_reform(item, sheet))
 
 

@@ -60,13 +60,15 @@ def _own(item: dict[str, Any], sheet: Sheet, names: Names, base: Decimal) -> boo
         return True
     if cst in _BY_RATE or cst == _BY_QUANTITY or _has_amounts(item, names):
         return False
-    item[names.base], item[names.rate], item[names.value] = ZERO, _NO_RATE, ZERO
+    if names.quantity not in item and names.per_unit not in item:
+        for campo, nothing in ((names.base, ZERO), (names.rate, _NO_RATE), (names.value, ZERO)):
+            item.setdefault(campo, nothing)
     return True
 
 
 def _has_amounts(item: dict[str, Any], names: Names) -> bool:
     fields = (names.base, names.rate, names.quantity, names.per_unit, names.value)
-    return any(item.get(campo) is not None for campo in fields)
+    return any(item.get(campo) for campo in fields)
 
 
 def _valued(item: dict[str, Any], sheet: Sheet, names: Names, default_base: Decimal) -> bool:

@@ -11,6 +11,7 @@ from fiscal.taxes.rounding import CENT, ZERO
 
 SIMPLES = (1, 4)  # CRT of Simples Nacional and MEI
 FIRST_DATE_OF_TABLES = "2026-01-01"
+_MOST_NOTES = 100  # 990 items may each say the same
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,10 @@ class Sheet:
 
     def note(self, campo: str, mensagem: str) -> None:
         """Leave a warning about a field of the item at hand, or of the document."""
-        self.notes.append(Note(self.where + campo, mensagem))
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(Note(self.where + campo, mensagem))
 
     def _differs(self, campo: str, sent: Decimal, value: Decimal) -> None:
         mensagem = f"O valor enviado ({sent:f}) difere do calculado ({value:f})."
-        self.notes.append(Note(self.where + campo, mensagem, f"{sent:f}", f"{value:f}"))
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(Note(self.where + campo, mensagem, f"{sent:f}", f"{value:f}"))

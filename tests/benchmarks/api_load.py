@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request, written out; `status` is the answer that counts as right."""
+    """One request, written out; `status` is the answer that counts as right.
+
+    `tell`, if given, gets the milliseconds and the body of the answer.
+    """
 
     raw: bytes
     status: int = 200
+    tell: Callable[[float, bytes], None] | None = None
 
 
 def call(method: str, path: str, *, token: str = "", body: bytes = b"", status: int = 200) -> Call:
@@ -68,6 +72,8 @@ async def _client(port: int, calls: list[Call], times: list[float]) -> None:
         writer.write(one.raw)
         status, body, keeps = await _answer(reader)
         times.append((time.perf_counter() - started) * 1000)
+        if one.tell:
+            one.tell(times[-1], body)
         if status != one.status:
             raise RuntimeError(f"{one.raw[:120]!r}: {status} {body[:300]!r}")
         if not keeps:

@@ -27,7 +27,7 @@ BARE = "assinatura RSA-2048 pura"
 def measure(lab: Lab) -> Iterator[Row]:
     """Needs no database: one engine is as good as the other."""
     rates = lab.case(
-        "fiscal_build.rates", SQLITE, rounds=lab.size(9, 1), seconds=0.3 if not lab.is_quick else 0
+        "fiscal_build.rates", SQLITE, rounds=lab.size(40, 1), seconds=0 if lab.is_quick else 0.05
     )
     bare = rates[BARE]
     yield Row(f"fiscal, {BARE}", bare, "assin./s")

@@ -99,7 +99,6 @@ def test_after_any_fault_there_is_one_document_there_and_here(company, sandbox, 
 @pytest.mark.django_db(transaction=True)
 def test_a_query_that_lags_behind_brings_no_second_document(company, sandbox):
     sandbox.fault("queda_depois", servico="autorizacao")
-    sandbox.fault("consulta_atrasada", servico="autorizacao", parametros={"segundos": 600})
     sandbox.fault("consulta_atrasada", servico="consulta_protocolo", vezes=2)
     document = accepted(company)
 

@@ -19,8 +19,7 @@ from support.layout_samples import Sample
 from support.nfe_documents import signed
 
 from fiscal.documents.nfe.catalogue import catalogue
-from fiscal.documents.nfe.generator import ENGINE
-from fiscal.documents.nfe.groups import places, situation
+from fiscal.documents.nfe.groups import ENGINE, places, situation
 from fiscal.documents.nfe.layout import layout
 from fiscal.xml import faults
 

@@ -306,6 +306,25 @@ def test_a_tax_without_its_cst_asks_for_the_cst() -> None:
     assert refusals(data) == {"items[0].ipi_situacao_tributaria": "Informe este campo."}
 
 
+def test_a_fault_of_an_attribute_names_its_field() -> None:
+    note = {"campo": "x" * 21, "texto": "texto"}
+    data = document(item(numero_item="0"), observacoes_contribuinte=[note])
+
+    found = refusals(data)
+
+    assert set(found) == {"items[0].numero_item", "observacoes_contribuinte[0].campo"}
+    assert found["observacoes_contribuinte[0].campo"].startswith("Use de 1 a 20 caracteres")
+
+
+def test_a_group_that_nfce_cannot_have_is_a_fault_without_tags() -> None:
+    with pytest.raises(SchemaInvalid) as refusal:
+        signed(document(item(icms_situacao_tributaria="10_partilha"), modelo=65), modelo=65)
+
+    assert refusal.value.erros
+    assert all("/" not in error.mensagem for error in refusal.value.erros)
+    assert all(error.campo.startswith("items[0].") for error in refusal.value.erros)
+
+
 def test_half_a_block_asks_for_the_other_half() -> None:
     data = document(item(fcp_valor=Decimal("1.00")))
 

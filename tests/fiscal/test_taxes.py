@@ -499,6 +499,7 @@ class TestTotals:
                     icms_valor_st=d("20.00"),
                     fcp_valor_st=d("2.00"),
                     ii_valor=d("11.00"),
+                    ipi_situacao_tributaria="50",
                     ipi_valor=d("13.00"),
                     valor_ipi_devolvido=d("1.50"),
                     valor_desconto=d("100.00"),
@@ -557,6 +558,81 @@ class TestTotals:
         assert rules == {"items[0]": ["TAX-1", "TAX-6"], "total": ["TAX-3", "TAX-4"]}
 
 
+class TestAmountsWithoutAPlace:
+    """What the group of the CST has no tag for is in no total and in no base (531 to 538, 610)."""
+
+    def test_own_icms_of_an_item_of_simples(self) -> None:
+        sold = goods(
+            icms_situacao_tributaria="102",
+            icms_base_calculo=d("100.00"),
+            icms_aliquota=d("18"),
+            icms_valor=d("18.00"),
+            pis_situacao_tributaria="01",
+            pis_aliquota_porcentual=d("1"),
+        )
+        data = document(sold)
+        notes = complete(data, modelo=55, crt=1)
+        assert (data["icms_base_calculo"], data["icms_valor_total"]) == (d("0.00"), d("0.00"))
+        assert sold["pis_base_calculo"] == d("100.00")
+        assert {note.campo for note in notes} == {
+            f"items[0].icms_{name}" for name in ("base_calculo", "aliquota", "valor")
+        }
+        assert notes[0].mensagem == (
+            "Não existe na nota com icms_situacao_tributaria 102: valor ignorado."
+        )
+
+    @pytest.mark.parametrize(
+        ("sent", "total"),
+        [
+            ({"ipi_valor": d("5.00")}, "valor_ipi"),
+            ({"ipi_valor": d("5.00"), "ipi_situacao_tributaria": "53"}, "valor_ipi"),
+            ({"icms_valor_st": d("5.00")}, "icms_valor_total_st"),
+            ({"fcp_valor_st": d("5.00")}, "fcp_valor_total_st"),
+            ({"pis_valor": d("5.00"), "pis_situacao_tributaria": "07"}, "valor_pis"),
+            ({"cofins_valor": d("5.00")}, "valor_cofins"),
+        ],
+    )
+    def test_an_amount_of_another_situation(self, sent: dict[str, Any], total: str) -> None:
+        data = document(goods(icms_situacao_tributaria="00", **sent))
+        notes = complete(data, modelo=55, crt=3)
+        assert data[total] == d("0.00")
+        assert data["valor_total"] == d("100.00")
+        (campo,) = {name for name in sent if not name.endswith("tributaria")}
+        assert f"items[0].{campo}" in {note.campo for note in notes}
+
+    def test_icms_of_a_service(self) -> None:
+        service = goods(
+            icms_situacao_tributaria="00", icms_valor=d("18.00"), issqn_aliquota=d("5")
+        )
+        assert done(document(service))["icms_valor_total"] == d("0.00")
+
+    def test_zeros_leave_without_a_note(self) -> None:
+        data = document(goods(icms_situacao_tributaria="102", icms_valor=d("0.00")))
+        assert complete(data, modelo=55, crt=1) == []
+
+    def test_the_st_of_a_simples_issuer_is_less_the_icms_sent(self) -> None:
+        sold = goods(
+            icms_situacao_tributaria="202",
+            icms_valor=d("18.00"),
+            icms_margem_valor_adicionado_st=d("40"),
+            icms_aliquota_st=d("18"),
+        )
+        data = done(document(sold))
+        assert sold["icms_valor_st"] == d("7.20")
+        assert data["icms_valor_total"] == d("0.00")
+
+    def test_notes_have_an_end(self) -> None:
+        many = [goods(icms_situacao_tributaria="102", icms_valor=d("1.00")) for _ in range(300)]
+        assert len(complete(document(*many), modelo=55, crt=1)) == 100
+
+    @pytest.mark.parametrize("amounts", [{"pis_valor": d("0.00")}, {"pis_base_calculo": d("0")}])
+    def test_zeros_of_an_other_operation_are_completed(self, amounts: dict[str, Any]) -> None:
+        sold = goods(pis_situacao_tributaria="99", **amounts)
+        done(document(sold))
+        names = ("pis_base_calculo", "pis_aliquota_porcentual", "pis_valor")
+        assert [sold[name] for name in names] == [0, 0, 0]
+
+
 class TestApportioning:
     def test_largest_remainders_then_first(self) -> None:
         assert split(d("10.00"), [d("1.00")] * 3) == [d("3.34"), d("3.33"), d("3.33")]
@@ -611,12 +687,16 @@ def sold(draw: st.DrawFn) -> dict[str, Any]:
         icms_aliquota=draw(rates),
         pis_situacao_tributaria="01",
         pis_aliquota_porcentual=draw(rates),
+        ipi_situacao_tributaria="50",
         ibs_cbs_situacao_tributaria="000",
     )
     for campo in ("valor_frete", "icms_base_calculo", "ipi_valor", "icms_valor"):
         if draw(st.integers(0, 3)) == 0:
             item[campo] = draw(amounts)
     return item
+
+
+OWN_ICMS = {"icms_base_calculo", "icms_aliquota", "icms_valor"}
 
 
 class TestProperties:
@@ -636,6 +716,9 @@ class TestProperties:
             if campo != "items":
                 assert data[campo] == value
         for old, new in zip(before["items"], data["items"], strict=True):
+            if old["icms_situacao_tributaria"] in ("40", "102"):  # no place for them there
+                old = {name: v for name, v in old.items() if name not in OWN_ICMS}
+                assert OWN_ICMS.isdisjoint(new)
             assert old.items() <= new.items()
             gross = Fraction(old["quantidade_comercial"]) * Fraction(
                 old["valor_unitario_comercial"]

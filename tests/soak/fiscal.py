@@ -34,6 +34,8 @@ from fiscal.services import recovery
 from fiscal.services.gaps import gaps_of
 
 WORKERS, CLIENTS = 4, 2
+FAULTS = 4  # scripted at a time
+KILLED = 0.25  # of the seconds or so end with a dead worker
 WORKER = Path(__file__).parent / "fiscal_worker.py"
 FINAL = (State.AUTORIZADO, State.CANCELADO, State.INUTILIZADO, State.REJEITADO)
 AUTHORIZING: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -104,7 +106,7 @@ def _companies() -> None:
             codigo_municipio="4205407",
             inscricao_estadual="251040852",
             habilita_contingencia_offline_nfce=True,
-        )  # fmt: skip
+        )
     )
 
 
@@ -137,14 +139,16 @@ def _storm(lab: Lab, documents: int, rng: random.Random) -> int:
     workers = [_start(lab, "work") for _ in range(WORKERS)]
     killed = 0
     try:
-        while any(client.poll() is None for client in clients):
+        while any(client.poll() is None for client in clients) or _unsent(documents):
             _script(lab, rng)
-            time.sleep(rng.uniform(0.3, 1.2))
-            victim = rng.randrange(WORKERS)
-            workers[victim].send_signal(signal.SIGKILL)
-            workers[victim].wait()
-            killed += 1
-            workers[victim] = _start(lab, "work")
+            time.sleep(rng.uniform(0.5, 1.5))
+            # A worker takes seconds to start: most are to live long enough to be cut at work.
+            if rng.random() < KILLED:
+                victim = rng.randrange(WORKERS)
+                workers[victim].send_signal(signal.SIGKILL)
+                workers[victim].wait()
+                killed += 1
+                workers[victim] = _start(lab, "work")
     finally:
         for worker in workers:
             worker.kill()
@@ -154,11 +158,22 @@ def _storm(lab: Lab, documents: int, rng: random.Random) -> int:
     return killed
 
 
+def _unsent(documents: int) -> bool:
+    """Is more than a tenth of the documents still on its way?"""
+    connection.close()
+    waiting = FiscalDocument.objects.filter(next_attempt_at__isnull=False).count()
+    return waiting > documents / 10
+
+
 def _start(lab: Lab, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(WORKER), *arguments], env=lab.env)
 
 
 def _script(lab: Lab, rng: random.Random) -> None:
+    """A few more faults, while few are left: calls that succeed must come in between."""
+    left = [rule for rule in lab.tell("GET", "falhas") if rule["usadas"] < rule["vezes"]]
+    if len(left) >= FAULTS:
+        return
     tipo, rule = rng.choice(AUTHORIZING)
     rules = [{"tipo": tipo, "servico": "autorizacao", "vezes": rng.randint(1, 3), **rule}]
     if rng.random() < 0.4:
@@ -169,6 +184,8 @@ def _script(lab: Lab, rng: random.Random) -> None:
         rules.append({"tipo": rng.choice(ASKING), "servico": "inutilizacao", "vezes": 1})
     if rng.random() < 0.3:
         rules.append({"tipo": rng.choice(CONNECTING), "vezes": rng.randint(1, 3)})
+    for one in rules:
+        one["depois_de"] = rng.randint(0, 5)
     lab.tell("POST", "falhas", rules)
 
 

@@ -30,6 +30,7 @@ from fiscal.models import Company  # noqa: E402
 from fiscal.services import (  # noqa: E402
     authority_status,
     consumption,
+    contingency,
     delivery,
     events,
     inutilizacao,
@@ -74,10 +75,11 @@ def _impatient() -> None:
 
 
 def work() -> None:
-    """Tasks as they come, and a sweep whenever there are none."""
+    """Tasks as they come, and what is scheduled each minute whenever there are none."""
     while True:
         if not _one_task():
             sweeps.claim_due()
+            contingency.review_now()
             if not OrmQ.objects.exists():
                 time.sleep(0.2)
 
@@ -85,7 +87,7 @@ def work() -> None:
 def _one_task() -> bool:
     """Take a task and run it; whoever dies in the middle has lost it, as a broker would."""
     for row in OrmQ.objects.order_by("id")[:8]:
-        task = row.task()
+        task = row.task
         if OrmQ.objects.filter(pk=row.pk).delete()[0]:
             try:
                 import_string(task["func"])(*task["args"])

@@ -1,5 +1,4 @@
-"""What `./dev soak [name] [--rounds N] [--rules N] [--documents N]
-[--seed N]` runs; 1 is its answer to any fault.
+"""What `./dev soak [name] [--rounds N] [--rules N] [--documents N] [--seed N]` runs; faults are 1.
 
 `overlap`: each round, four processes run the billing on the same database at the same time and one
 of them is killed -9 at a random moment. A last run finishes the work. Then the invariants must

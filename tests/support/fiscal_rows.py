@@ -12,13 +12,18 @@ from fiscal.models import (
     Archive,
     Attempt,
     AuthorityStatus,
+    Backup,
+    BlockedEmail,
     Certificate,
     Company,
     Consumption,
     Contingency,
     FiscalDocument,
     FiscalEvent,
+    FiscalHook,
+    HookNotice,
     Inutilizacao,
+    MailMessage,
     Series,
 )
 from lib import clock
@@ -35,8 +40,15 @@ def fiscal_rows(account: Account, mark: str, n: int) -> dict[type[models.Model],
     )
     of_document = {**owned, "document": document}
     shared = {"uf": "SP", **where}
+    hook = FiscalHook.objects.create(
+        **owned, public_id=f"h{n}", event="nfe", url=f"https://{mark}.com.br/", created_at=now
+    )
     return {
         Company: company,
+        FiscalHook: hook,
+        HookNotice: HookNotice.objects.create(
+            account=account, hook=hook, document=document, next_attempt_at=now, created_at=now
+        ),
         Certificate: Certificate.objects.create(
             **owned,
             key="fechada",
@@ -66,6 +78,15 @@ def fiscal_rows(account: Account, mark: str, n: int) -> dict[type[models.Model],
             **of_document, kind="signed", name=f"{mark}-nfe.xml", ambiente="homologacao",
             month="202611", content=b"x", size=1, sha256="a", created_at=now,
         ),
+        MailMessage: MailMessage.objects.create(
+            **of_document, kind="autorizado", cause="autorizado", recipient=f"{mark}@exemplo.test",
+            message_id=f"<{mark}-{n}@exemplo.test>", created_at=now,
+        ),
+        BlockedEmail: BlockedEmail.objects.create(
+            account=account, email=f"{mark.lower()}-{n}@exemplo.test", block_type="bounce",
+            bounce_type="permanent", diagnostic_code=f"{mark} diagnóstico", blocked_at=now,
+        ),
+        Backup: Backup.objects.create(**owned, month="202610"),
         AuthorityStatus: AuthorityStatus.objects.create(authority=f"SP{n}", **shared),
         Contingency: Contingency.objects.create(
             **shared, company=company, mode=6, reason="falha da autoridade", entered_at=now

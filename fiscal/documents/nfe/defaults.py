@@ -79,7 +79,9 @@ def fill(data: Data, *, modelo: int, issuer: Issuer) -> None:
 
 
 def is_abroad(data: Data, group: str) -> bool:
-    """Whether the address of `group` is outside of Brazil."""
+    """Whether the address of `group` is outside of Brazil; an issuer never is."""
+    if group == "emitente":
+        return False
     country = data.get(f"codigo_pais_{group}")
     if country is not None:
         return bool(country.lstrip("0") != places.BRAZIL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 from fiscal.access_key import UF_CODES
@@ -20,6 +21,8 @@ def decimal(places: int) -> Callable[[Decimal | str], str]:
     """A writer of exactly `places` decimals, half-up. Up to six, where str() has no exponent."""
     unit = _UNITS[places]
 
+    # Rates and quantities repeat from item to item and from sale to sale.
+    @lru_cache(maxsize=4096)
     def write(value: Decimal | str) -> str:
         number = value if type(value) is Decimal else Decimal(value)
         return str(number.quantize(unit, ROUND_HALF_UP, _WIDE))

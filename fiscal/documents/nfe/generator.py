@@ -12,47 +12,19 @@ at `p` is cheaper than asking for each of their values.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from fiscal.documents.nfe import formats
+from fiscal.documents.nfe.generator_blocks import Blocks
+from fiscal.documents.nfe.generator_lines import Line, deeper, identifier, merged, wrapped
 from fiscal.documents.nfe.groups import Places, places
 from fiscal.documents.nfe.layout import Node, layout
-from fiscal.documents.nfe.marks import LEVELS, Level, Marks, marks
+from fiscal.documents.nfe.marks import LEVELS, Level, Marks, marks, run_of, runs
 
 Writer = Callable[[dict[str, Any], dict[str, str], list[str]], None]
-Line = tuple[int, str]  # depth, code
 
 TAXES_OR = "det/imposto"  # its only direct choice is between goods (ICMS) and services (ISSQN)
-
-# Values that the engine decides (NUM-2, KEY-1); a request field for the same tag is not asked.
-ENGINE = frozenset(
-    f"ide/{tag}"
-    for tag in (
-        *("cUF", "cNF", "mod", "serie", "nNF", "cMunFG", "tpImp", "tpEmis", "cDV", "tpAmb"),
-        *("procEmi", "verProc", "dhCont", "xJust"),
-    )
-)
-
-# The few elements that are not simply the text of a field: code by place, with `v` the value.
-_SPECIAL = {
-    # A key with its random code hidden is another element, by rule of NFref.
-    "ide/NFref/refNFe": (
-        "if v:",
-        '    k = "refNFeSig" if v[35:43] == "00000000" else "refNFe"',
-        "    a(f'<{k}>{t(v)}</{k}>')",
-    ),
-    # A foreigner without a document is an empty element, the only one of the layout.
-    "dest/idEstrangeiro": (
-        'if v or (g("uf_destinatario") == "EX" and not g("cnpj_destinatario")'
-        ' and not g("cpf_destinatario")):',
-        "    a(f'<idEstrangeiro>{t(v or str())}</idEstrangeiro>')",
-    ),
-    # The request may list several addresses; all receive the files, the first is written.
-    "dest/email": ("if v:", "    a(f'<email>{t(v.split(\",\")[0].strip())}</email>')"),
-}
 
 
 def compiled(modelo: int) -> Writer:
@@ -71,16 +43,17 @@ def source_of(modelo: int) -> str:
     return "\n\n".join(generator.functions.values())
 
 
-@dataclass
-class _Generator:
-    places: Places
-    marks: Marks
-    functions: dict[str, str] = field(default_factory=dict)
+class _Generator(Blocks):
+    """The functions of one model, by name, in the order in which they need each other."""
+
+    def __init__(self, places: Places, marks: Marks) -> None:
+        super().__init__(places)
+        self.marks = marks
+        self.functions: dict[str, str] = {}
 
     def whole(self, root: Node) -> None:
-        self.functions["marks"] = "\n".join(
-            f"{_marks_of(level)} = {self.marks.of_level(level)!r}.get" for level in LEVELS
-        )
+        levels = (f"{_marks_of(level)} = {self.marks.of_level(level)!r}.get" for level in LEVELS)
+        self.functions["marks"] = "\n".join((*levels, *self.marks.constants()))
         lines = [line for child in root.children for line in self.top(child)]
         self.function("infNFe", [_marking(()), *lines], arguments="s, i, o")
 
@@ -91,7 +64,7 @@ class _Generator:
         return self.call(node, node.name)
 
     def call(self, node: Node, path: str) -> Iterator[Line]:
-        name = _identifier(path)
+        name = identifier(path)
         if name not in self.functions:
             lines = list(self.group(node, path))
             if not lines:
@@ -100,7 +73,7 @@ class _Generator:
         yield 0, f"{name}(s, i, o, p)"
 
     def function(self, name: str, lines: list[Line], arguments: str = "s, i, o, p") -> None:
-        body = "\n".join(f"    {'    ' * depth}{code}" for depth, code in _merged(lines))
+        body = "\n".join(f"    {'    ' * depth}{code}" for depth, code in merged(lines))
         head = f"def {name}({arguments}):\n    g = s.get\n    a = o.append"
         self.functions[name] = f"{head}\n{body}"
 
@@ -115,10 +88,10 @@ class _Generator:
 
     def repeated(self, node: Node, path: str) -> Iterator[Line]:
         """One element for each entry of a list. Of gPagAntecipado the inner element repeats."""
-        name = f"{_identifier(path)}_"
+        name = f"{identifier(path)}_"
         inner = list(node.elements())
-        wrapped = node.most == 1 and len(inner) == 1 and inner[0].most != 1
-        if wrapped:
+        is_wrapped = node.most == 1 and len(inner) == 1 and inner[0].most != 1
+        if is_wrapped:
             self.function(name, list(self.leaf(inner[0], f"{path}/{inner[0].name}")))
         elif node.is_leaf:
             self.function(name, list(self.leaf(node, path)))
@@ -127,7 +100,7 @@ class _Generator:
             self.function(name, head + list(self.group(node, path)))
         entries = f'g("{self.places.lists[path].name}")'
         loop = [(0, f"for e in {entries} or ():"), (1, f"{name}(e, i, o, p)")]
-        yield from _wrapped(node.name, loop) if wrapped else loop
+        yield from wrapped(node.name, loop) if is_wrapped else loop
 
     def group(self, node: Node, path: str, *, fill: bool = False) -> Iterator[Line]:
         """`<tag>` content `</tag>`, or nothing when there is no content (XML-4)."""
@@ -135,7 +108,7 @@ class _Generator:
         test = self.marks.test(path)
         if not test:
             yield from lines
-        elif content := list(_deeper(lines)):
+        elif content := list(deeper(lines)):
             yield 0, f"if {test}:"
             yield from content
 
@@ -147,13 +120,13 @@ class _Generator:
         if not inner and not attributes:
             return
         guard = self.guard(node, path, fill=fill)
-        lines = _wrapped(node.name, inner, head)
+        lines = wrapped(node.name, inner, head)
         yield from attributes
         if guard:
             yield 0, f"if {guard}:"
             # Once the group is there, all its mandatory values are.
             inner = list(self.children(node, path, fill=fill))
-            yield from _deeper([*_wrapped(node.name, inner, head)])
+            yield from deeper([*wrapped(node.name, inner, head)])
         else:
             yield from lines
 
@@ -196,80 +169,31 @@ class _Generator:
         leaves = (n for n in node.elements() if n.is_leaf and n.least and n.type)
         return any(n.type and n.type.decimals and not n.type.admits(n.type.zero) for n in leaves)
 
-    def leaf(
-        self, node: Node, path: str, *, fill: bool = False, variable: str = ""
-    ) -> Iterator[Line]:
-        """One value. `variable` holds it already; else it is fetched into `v`."""
-        if path in ENGINE:
-            yield from _engine_leaf(node, path)
-            return
-        source = self.places.fields.get(path)
-        if source is None:
-            return
-        if not variable:
-            yield 0, f'v = g("{source.name}")'
-            variable = "v"
-        if path in _SPECIAL:
-            yield from ((0, code) for code in _SPECIAL[path])
-            return
-        text = self.written(node, path, variable)
-        if fill and node.least and node.type and node.type.decimals:
-            text = f'{text} if {variable} is not None else "{node.type.zero}"'
-            yield 0, f"a(f'<{node.name}>{{{text}}}</{node.name}>')"
-            return
-        yield 0, f"if {self.present(node, path, variable)}:"
-        yield 1, f"a(f'<{node.name}>{{{text}}}</{node.name}>')"
-
-    def present(self, node: Node, path: str, variable: str) -> str:
-        """The condition under which a value is written: nothing empty, no zero where forbidden."""
-        kind = node.type
-        source = self.places.fields[path]
-        if source.kind not in ("decimal", "boolean"):
-            return variable
-        must = node.least and kind is not None and kind.admits(kind.zero)
-        drops = kind is not None and kind.drops_zero and not must
-        return variable if drops else f"{variable} is not None"
-
-    def written(self, node: Node, path: str, variable: str) -> str:
-        """The expression of the text between the tags."""
-        kind = node.type
-        source = self.places.fields[path]
-        if source.kind == "boolean":
-            return f"yes_no({variable})"
-        if kind is not None and kind.decimals is not None:
-            name = formats.decimal_name(kind.decimals, is_fixed=kind.is_fixed)
-            is_number = source.kind == "decimal"
-            return f"{name}({variable})" if is_number else f"number({variable}, {name})"
-        if path in self.places.situations:
-            return f'{variable}.partition("_")[0]'
-        if kind is not None and kind.name == "TCodUfIBGE":
-            return f"uf_code({variable})"
-        return f"{variable} if {variable}.isalnum() else t({variable})"
-
     # --- sequences and choices ---------------------------------------------------------------
 
     def children(self, node: Node, path: str, *, fill: bool = False) -> Iterator[Line]:
         if path in self.places.choices and not node.children[-1].is_leaf:
             yield from self.by_situation(node, path)
             return
-        for child in node.children:
-            yield from self.part(child, path, fill=fill)
+        for first, parts in runs(node):
+            lines = [line for part in parts for line in self.part(part, path, fill=fill)]
+            test = self.marks.test(run_of(path, first)) if len(parts) > 1 else ""
+            if test and lines:
+                yield 0, f"if {test}:"
+                lines = list(deeper(lines))
+            yield from lines
 
     def part(self, node: Node, path: str, *, fill: bool = False) -> Iterable[Line]:
         if node.kind == "element":
             return self.element(node, f"{path}/{node.name}", fill=fill)
-        if node.kind == "sequence":
-            return self.sequence(node, path)
         if path == TAXES_OR:
             return self.goods_or_services(node, path)
-        if all(child.kind == "sequence" for child in node.children):
+        if node.kind == "sequence" and self.is_block(node, path):
+            return self.whole_block(node, path)
+        if node.kind == "choice" and all(self.is_block(child, path) for child in node.children):
             return self.alternatives(node, path)
-        return self.choice(node, path)
-
-    def choice(self, node: Node, path: str) -> Iterator[Line]:
-        """Every alternative that is there; two of them are for the schema to refuse."""
-        for child in node.children:
-            yield from self.part(child, path)
+        # Of a choice, every alternative that is there: two of them are for the schema to refuse.
+        return (line for child in node.children for line in self.part(child, path))
 
     def by_situation(self, node: Node, path: str) -> Iterator[Line]:
         """What stands beside the choice, then the one group that the CST asks for."""
@@ -282,10 +206,10 @@ class _Generator:
         for child in node.elements():
             place = f"{path}/{child.name}"
             if child.name in groups:
-                self.function(_identifier(place), list(self.group(child, place)))
+                self.function(identifier(place), list(self.group(child, place)))
                 pairs = (cst for cst, group in choice.group_of.items() if group == child.name)
-                writers += [f'"{cst}": {_identifier(place)}' for cst in pairs]
-        table = f"{_identifier(path)}_by_situation"
+                writers += [f'"{cst}": {identifier(place)}' for cst in pairs]
+        table = f"{identifier(path)}_by_situation"
         self.functions[table] = f"{table} = {{{', '.join(writers)}}}"
         yield 0, f'v = g("{choice.selector}")'
         yield 0, "if v:"
@@ -295,128 +219,13 @@ class _Generator:
         """ICMS, IPI and II, or IPI and ISSQN: an item with ISSQN values is a service."""
         goods, services = node.children
         yield 0, "if is_service(s):"
-        yield from _deeper(self.through(services, path))
+        yield from deeper(self.through(services, path))
         yield 0, "else:"
-        yield from _deeper(self.through(goods, path))
+        yield from deeper(self.through(goods, path))
 
     def through(self, node: Node, path: str) -> Iterator[Line]:
         for child in node.children:
             yield from self.call(child, f"{path}/{child.name}")
-
-    def sequence(self, node: Node, path: str) -> Iterable[Line]:
-        """An optional block. Of plain values: all or nothing where all of it is zero."""
-        leaves = self._known(node, path)
-        is_plain = all(child.is_leaf or child.kind == "sequence" for child in node.children)
-        if not is_plain or not leaves:
-            return (line for child in node.children for line in self.part(child, path))
-        fetch = [(0, f'{_local(name)} = g("{name}")') for _, name in leaves.values()]
-        return [*fetch, *self.block(node, path, leaves)]
-
-    def block(self, node: Node, path: str, leaves: dict[str, tuple[Node, str]]) -> Iterator[Line]:
-        """The values of a block, with those of the blocks inside it, fetched beforehand."""
-        inside = self._known(node, path)
-        if not inside:
-            return
-        names = [self._tested(place, name) for place, (_, name) in inside.items()]
-        complete = [
-            f"{_local(name)} is not None"
-            for place, (leaf, name) in inside.items()
-            if leaf.least and leaf in node.children
-        ]
-        yield 0, f"if {' or '.join(names)}{_or_complete(inside, complete)}:"
-        for child in node.children:
-            if child.kind == "sequence":
-                yield from _deeper(self.block(child, path, leaves))
-            elif f"{path}/{child.name}" in leaves:
-                place = f"{path}/{child.name}"
-                variable = _local(leaves[place][1])
-                yield from _deeper(self.leaf(child, place, variable=variable))
-
-    def _tested(self, place: str, name: str) -> str:
-        """Whether a value fetched beforehand says anything; `false` does."""
-        is_boolean = self.places.fields[place].kind == "boolean"
-        return f"{_local(name)}{' is not None' if is_boolean else ''}"
-
-    def _known(self, node: Node, path: str) -> dict[str, tuple[Node, str]]:
-        found = ((f"{path}/{leaf.name}", leaf) for leaf in node.elements())
-        fields = self.places.fields
-        return {place: (leaf, fields[place].name) for place, leaf in found if place in fields}
-
-    def alternatives(self, node: Node, path: str) -> Iterator[Line]:
-        """Blocks of which one is meant (by value or by quantity): those with more than zeros, or
-        else the first that is there."""
-        blocks = [known for child in node.children if (known := self._known(child, path))]
-        if not blocks:
-            if len(node.children) == 1:
-                return
-            for child in node.children:
-                yield from (line for part in child.children for line in self.part(part, path))
-            return
-        for known in blocks:
-            yield from ((0, f'{_local(name)} = g("{name}")') for _, name in known.values())
-        valued = " or ".join(_local(name) for known in blocks for _, name in known.values())
-        earlier: list[str] = []
-        for known in blocks:
-            names = [_local(name) for _, name in known.values()]
-            nothing = " and ".join([f"not ({valued})", *(f"{name} is None" for name in earlier)])
-            yield 0, f"if {' or '.join(names)} or ({nothing}):"
-            for place, (leaf, name) in known.items():
-                yield from _deeper(self.leaf(leaf, place, variable=_local(name)))
-            earlier += names
-
-
-def _or_complete(inside: dict[str, tuple[Node, str]], complete: list[str]) -> str:
-    """Zeros alone are written when the block is whole, and never about the FCP (XML-4)."""
-    if not complete or any("FCP" in place.rpartition("/")[2] for place in inside):
-        return ""
-    return f" or ({' and '.join(complete)})"
-
-
-def _engine_leaf(node: Node, path: str) -> Iterator[Line]:
-    tag = node.name
-    if node.least and tag not in ("dhCont", "xJust"):
-        yield 0, f"a(f'<{tag}>{{i[\"{tag}\"]}}</{tag}>')"
-    else:
-        yield 0, f'if i["{tag}"]:'
-        yield 1, f"a(f'<{tag}>{{i[\"{tag}\"]}}</{tag}>')"
-
-
-def _wrapped(tag: str, inner: Iterable[Line], head: str = "") -> Iterator[Line]:
-    """`inner` between the tags; the start tag is taken back when nothing followed it."""
-    lines = list(inner)
-    if not lines:
-        return
-    mark = f"n_{tag}"
-    # Not in the form that `_merged` joins to its neighbours: this piece may be taken back.
-    yield 0, f"o.append(f'{head}')" if head else f"a('<{tag}>')"
-    yield 0, f"{mark} = len(o)"
-    yield from lines
-    yield 0, f"if len(o) == {mark}:"
-    yield 1, "o.pop()"
-    yield 0, "else:"
-    yield 1, f"a('</{tag}>')"
-
-
-def _deeper(lines: Iterable[Line]) -> Iterator[Line]:
-    return ((depth + 1, code) for depth, code in lines)
-
-
-def _merged(lines: Iterable[Line]) -> Iterator[Line]:
-    """Appends that follow one another become one."""
-    last: Line | None = None
-    for line in lines:
-        if last and last[0] == line[0] and _piece(last) and _piece(line):
-            last = (line[0], f"{last[1][:-2]}{line[1][4:]}")
-            continue
-        if last:
-            yield last
-        last = line
-    if last:
-        yield last
-
-
-def _piece(line: Line) -> bool:
-    return line[1].startswith("a(f'")
 
 
 def _marks_of(level: Level) -> str:
@@ -425,11 +234,3 @@ def _marks_of(level: Level) -> str:
 
 def _marking(level: Level) -> Line:
     return 0, f"p = set(map({_marks_of(level)}, s))"
-
-
-def _identifier(path: str) -> str:
-    return re.sub(r"\W", "_", path)
-
-
-def _local(name: str) -> str:
-    return f"v_{name}"

@@ -15,6 +15,15 @@ from fiscal.documents.nfe.layout import layout
 
 TAXES = "det/imposto"
 
+# Values that the engine decides (NUM-2, KEY-1); a request field for the same tag is not asked.
+ENGINE = frozenset(
+    f"ide/{tag}"
+    for tag in (
+        *("cUF", "cNF", "mod", "serie", "nNF", "cMunFG", "tpImp", "tpEmis", "cDV", "tpAmb"),
+        *("procEmi", "verProc", "dhCont", "xJust"),
+    )
+)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -82,12 +91,12 @@ def _choices(source: Catalogue) -> Iterator[tuple[str, Choice]]:
     for tax in source.tax_groups.values():
         if f"items[].{tax['selector']}" not in source.by_path:
             continue  # a tax that the model does not have: IPI in model 65
-        group_of = {cst: group for group in tax["cst"] for cst in _situations(tax, group)}
+        group_of = {cst: group for group in tax["cst"] for cst in situations_of(tax, group)}
         parent = paths[next(iter(tax["cst"]))].rpartition("/")[0]
         yield parent, Choice(tax["selector"], group_of)
 
 
-def _situations(tax: Mapping[str, Mapping[str, object]], group: str) -> tuple[str, ...]:
+def situations_of(tax: Mapping[str, Mapping[str, object]], group: str) -> tuple[str, ...]:
     """The CST of a group. A range ("49-99") is spelled out by the values of its CST tag."""
     listed = tax["cst"][group]
     if isinstance(listed, tuple):

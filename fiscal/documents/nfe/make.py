@@ -62,9 +62,25 @@ def check(
     the layout. Raises InvalidRequest or SchemaInvalid, which names request fields.
     """
     data = prepare(body, modelo=modelo, ambiente=ambiente, issuer=issuer, now=now, offline=offline)
-    identity = _straw_identity(data, modelo, ambiente, OFFLINE if offline else 1, now)
-    make(data, identity, signer=_STRAW, csc=_STRAW_CSC, qr_version=2, tp_imp=tp_imp)
+    rehearse(data, modelo=modelo, ambiente=ambiente, now=now, offline=offline, tp_imp=tp_imp)
     return data
+
+
+def rehearse(
+    data: Data,
+    *,
+    modelo: int,
+    ambiente: str,
+    now: datetime,
+    offline: bool = False,
+    tp_imp: str = "",
+) -> SignedXml:
+    """The document that `data` from `prepare` would make, with number and signature of straw.
+
+    To be looked at, never sent. Raises SchemaInvalid.
+    """
+    identity = _straw_identity(data, modelo, ambiente, OFFLINE if offline else 1, now)
+    return make(data, identity, signer=_STRAW, csc=_STRAW_CSC, qr_version=2, tp_imp=tp_imp)
 
 
 def prepare(
@@ -195,8 +211,8 @@ def _validate(raw: bytes, modelo: int) -> None:
         size, limit = len(raw) // 1024, xml.DOCUMENT_LIMIT // 1024
         message = f"O documento teria {size} KB; o limite é {limit} KB (rejeição 214)."
         raise SchemaInvalid(erros=[FieldError("items", message)])
-    # Bytes of our own making need none of the care of `xml.parse`; one in two hundred documents
-    # fails, and only then is it worth knowing why.
+    # Bytes of our own making need none of the care of `xml.parse`, and only a failure is worth the
+    # time to know why.
     if not xml.schema("nfe").validate(etree.fromstring(raw, _OWN_PARSER)):
         found = xml.faults(raw, "nfe")
         raise SchemaInvalid(erros=schema_faults.errors(found, raw, modelo=modelo))

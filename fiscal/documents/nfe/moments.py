@@ -14,6 +14,7 @@ _MOMENT = re.compile(
     r" ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
 _LONGEST = 40
+_FORMAT = "Use data e hora ISO 8601, como 2026-12-25T12:00:00-03:00."
 
 
 def layout_date(text: str) -> str:
@@ -42,7 +43,7 @@ def moment(text: str, *, zone: timezone, now: datetime) -> datetime:
     """
     found = _MOMENT.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if found is None:
-        raise ValueError("Use data e hora ISO 8601, como 2026-12-25T12:00:00-03:00.")
+        raise ValueError(_FORMAT)
     year, month, day, hour, minute, second, offset = found.groups()
     local = now.astimezone(zone).replace(microsecond=0)
     try:
@@ -51,9 +52,12 @@ def moment(text: str, *, zone: timezone, now: datetime) -> datetime:
         )
         if hour is None:
             return local if read.date() == local.date() else read.replace(tzinfo=zone)
-        return read.replace(tzinfo=_zone(offset) or zone).astimezone(zone)
+        found_there = read.replace(tzinfo=_zone(offset) or zone).astimezone(zone)
     except (ValueError, OverflowError):
         raise ValueError("Data ou hora inexistente.") from None
+    if not 2000 <= found_there.year <= 2099:  # the century may end in between
+        raise ValueError(_FORMAT)
+    return found_there
 
 
 def written(value: datetime) -> str:

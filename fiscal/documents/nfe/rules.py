@@ -38,9 +38,9 @@ def check(
     _issuer(data, faults)
     if modelo == 55:
         _recipient(data, faults)
+        _purpose(data, faults)
     _cities(data, faults)
     _moment(data, faults, now)
-    _purpose(data, faults)
     _intermediary(data, faults)
     _references(data, faults)
     _persons(data, faults)
@@ -54,6 +54,7 @@ def check(
 def after_totals(data: Data, *, modelo: int) -> list[FieldError]:
     """The rules that need the totals: call with what `fiscal.taxes.complete` has completed."""
     faults = Faults()
+    faults.need(data, ["valor_total"], "da importação, que não é calculado")
     if modelo == 65:
         payment_rules.check_sum(data, faults)
         nfce_rules.check_total(data, faults)
@@ -83,7 +84,9 @@ def _issuer(data: Data, faults: Faults) -> None:
 def _recipient(data: Data, faults: Faults) -> None:
     """Model 55 always names its recipient, with address (§2.2)."""
     sent = [name for name in _RECIPIENT if name in data]
-    if not sent and not any(name in faults for name in _RECIPIENT):
+    abroad = is_abroad(data, "destinatario")
+    # A foreigner may have no document: the layout then has an empty idEstrangeiro.
+    if not sent and not abroad and not any(name in faults for name in _RECIPIENT):
         faults.add("cnpj_destinatario", RECIPIENT_MISSING)
     for name in sent[1:]:
         faults.add(name, "Informe um só documento do destinatário.")
@@ -91,7 +94,7 @@ def _recipient(data: Data, faults: Faults) -> None:
     if data.get("indicador_inscricao_estadual_destinatario") == "1":
         why = "quando indicador_inscricao_estadual_destinatario é 1"
         faults.need(data, ["inscricao_estadual_destinatario"], why)
-    if is_abroad(data, "destinatario"):
+    if abroad:
         faults.need(data, ["codigo_pais_destinatario"], "do destinatário no exterior")
 
 

@@ -15,7 +15,8 @@ from fiscal.xml import RawFault
 from lib.errors import FieldError
 
 _STEP = re.compile(r"(?P<name>[^\[]+)(?:\[(?P<position>[0-9]+)\])?")
-_DIGITS = re.compile(r"\[0-9\]\{(?P<least>[0-9]+)(?:,(?P<most>[0-9]+))?\}")
+_DIGITS = re.compile(r"(?:\[0-9\]|\\d)\{(?P<least>[0-9]+)(?:,(?P<most>[0-9]+))?\}")
+_ATTRIBUTE = re.compile(r"Atributo (?P<name>\w+):")
 _MISPLACED = "Este campo não cabe junto com os outros que foram informados."
 _MOST_VALUES = 40  # a longer enumeration explains nothing
 
@@ -56,9 +57,9 @@ def _error(fault: RawFault, known: Places, root: etree._Element) -> FieldError:
         if lacking:
             return _absent(parent, outside, lacking, known)
         return FieldError(_campo(place, prefix, known), _MISPLACED)
-    kind = _nodes().get(place)
-    sentence = _accepted(kind.type) if kind and kind.type else fault.detail
-    return FieldError(_campo(place, prefix, known), sentence)
+    if attribute := _ATTRIBUTE.match(fault.detail):
+        place = _join(place, f"@{attribute['name']}")
+    return FieldError(_campo(place, prefix, known), _of(place) or fault.detail)
 
 
 def _children(root: etree._Element, path: str) -> set[str]:
@@ -88,7 +89,7 @@ def _absent(place: str, prefix: str, expected: tuple[str, ...], known: Places) -
         campo = _campo(path, prefix, known)
         if campo:
             return FieldError(campo, f"Informe este campo. {_of(path)}".strip())
-    return FieldError(_campo(place, prefix, known), f"Faltam dados em {place}.")
+    return FieldError(_campo(place, prefix, known), "Pede dados que este documento não admite.")
 
 
 def _of(path: str) -> str:
@@ -115,12 +116,13 @@ def _accepted(kind: Simple) -> str:
 
 
 def _formats(patterns: list[str]) -> str:
-    """Patterns of digits in words; any other as the layout has it."""
+    """Patterns of digits in words, words of the layout as they are, and nothing of any other."""
     found = [_DIGITS.fullmatch(pattern) for pattern in patterns]
     lengths = [" a ".join(filter(None, match.groups())) for match in found if match]
-    if len(lengths) == len(patterns):
-        return f"Use {' ou '.join(lengths)} dígitos."
-    return f"Use o formato do leiaute: {' ou '.join(patterns)}"
+    words = [pattern for pattern in patterns if pattern.isalnum()]
+    if not lengths or len(lengths) + len(words) < len(patterns):
+        return "Formato fora do que o leiaute aceita."
+    return f"Use {' ou '.join((' ou '.join(lengths) + ' dígitos', *words))}."
 
 
 # --- from places to fields -------------------------------------------------------------------

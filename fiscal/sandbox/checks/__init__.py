@@ -1,4 +1,10 @@
-"""What NFeAutorizacao verifies, one module per block of the table (guide §20.2), in its order."""
+"""What NFeAutorizacao verifies, one module per block of the table (guide §20.2), in its order.
+
+Not verified, because it cannot be verified honestly here: check digits of state registrations, the
+NCM and cClassTrib tables beyond their form, limits of value by unit (750-752), registers of buyers,
+circulation of goods (219, 690), and the refusal of a CNPJ buyer in NFC-e, whose code is not ours to
+invent.
+"""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def _received(call: Call, documents: tuple[bytes, ...], *, polls: int) -> str:
     call.queued_for = float(call.setting("atraso_recibo", 0))
     with call.world.store.transaction():
         found = [process(call, raw) for raw in documents]
-        if call.fault is not None and call.fault.tipo == "ordem_trocada":
+        if call.fault("ordem_trocada"):
             found.reverse()
         number = call.world.store.next_number("recibo")
         recibo = f"{int(call.orgao):02d}{number:013d}"

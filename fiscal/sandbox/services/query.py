@@ -41,6 +41,8 @@ def _state(call: Call, key: Key) -> str:
     row = books.find(call, key.text)
     if row is None:
         return _absent(call, key)
+    if call.fault("consulta_atrasada"):
+        return answers.ret_sit(call, key.text, 217)
     if not _may_see(call, row):
         return answers.ret_sit(call, key.text, 640)
     events = books.events_of(call, key.text)

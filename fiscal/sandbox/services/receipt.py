@@ -46,6 +46,6 @@ def _state(call: Call, recibo: str) -> str:
     if row["pronto_em"] > call.now.timestamp():
         return answers.ret_reci(call, recibo, 105)
     found = json.loads(row["respostas"])
-    if call.fault is not None and call.fault.tipo == "ordem_trocada":
+    if call.fault("ordem_trocada"):
         found.reverse()
     return answers.ret_reci(call, recibo, 104, "".join(found))

@@ -207,7 +207,8 @@ def epec(client, chave: str, total: str = "20.00", **fields) -> bytes:
         descEvento="EPEC", cOrgaoAutor=35, tpAutor=1, verAplic="teste", dhEmi=when, tpNF=1,
         IE="110042490114",
     ) + xml("dest", dest)  # fmt: skip
-    return notes.event(client.signing, chave, "110140", detail, orgao="91", **fields)
+    fields = {"orgao": "91", **fields}
+    return notes.event(client.signing, chave, "110140", detail, **fields)
 
 
 def test_an_epec_announces_the_nfe_that_follows(client):
@@ -220,6 +221,18 @@ def test_an_epec_announces_the_nfe_that_follows(client):
     assert len(announced.text("infEvento/nProt")) == 15
     assert client.send(sent).protocol == 100
     assert client.register(epec(client, sent.chave), **AN).event == 573
+
+
+def test_sao_paulo_takes_the_epec_of_nfce(sandbox, client):
+    chave = note(client.signing, modelo="65", tp_emis="4").chave
+    own = epec(client, chave, orgao="35")
+    signed = notes.events(own)
+
+    answer = client.ask("recepcao_epec", signed, modelo="65")
+
+    assert (answer.c_stat, answer.event) == (128, 124)
+    elsewhere = client.post("recepcao_epec", signed, modelo="65", authority="SVRS")
+    assert elsewhere.status_code == 404
 
 
 def test_the_nfe_must_agree_with_its_epec(client):

@@ -104,6 +104,18 @@ def test_a_slow_answer_outlasts_the_client_and_is_processed(sandbox, client, tip
     assert kept(sandbox) == 1
 
 
+def test_a_reset_ends_what_a_slow_fault_still_holds(sandbox, client):
+    sandbox.fault("lento_antes", parametros={"segundos": 30})
+    with pytest.raises(requests.ReadTimeout):
+        client.send(note(client.signing), timeout=0.2)
+
+    sandbox.reset()
+
+    time.sleep(0.2)
+    assert kept(sandbox) == 0
+    assert client.send(note(client.signing)).protocol == 100
+
+
 def test_an_answer_byte_by_byte_is_whole(sandbox, client):
     sandbox.fault("gotejar", parametros={"intervalo": 0.0005})
 
@@ -240,6 +252,28 @@ def test_a_query_may_lag_behind_the_authorisation(sandbox, client):
     sandbox.clock(avancar=21)
 
     assert (early, again, client.query(sent.chave).c_stat) == (217, 204, 100)
+
+
+def test_a_lagging_query_goes_along_with_a_lost_answer(sandbox, client):
+    sandbox.clock(parado=True)
+    sent = note(client.signing)
+    sandbox.fault("queda_depois")
+    sandbox.fault("consulta_atrasada", servico="autorizacao", parametros={"segundos": 20})
+    with pytest.raises(requests.ConnectionError):
+        client.send(sent)
+
+    assert client.query(sent.chave).c_stat == 217
+    sandbox.clock(avancar=21)
+    assert client.query(sent.chave).c_stat == 100
+    assert sandbox.requests(servico="autorizacao")[0]["falha"] == "queda_depois consulta_atrasada"
+
+
+def test_some_queries_may_lag_by_themselves(sandbox, client):
+    sent = note(client.signing)
+    client.send(sent)
+    sandbox.fault("consulta_atrasada", servico="consulta_protocolo", vezes=2)
+
+    assert [client.query(sent.chave).c_stat for _ in range(3)] == [217, 217, 100]
 
 
 def test_a_phantom_duplicate_names_a_key_that_nobody_sent(sandbox, client):

@@ -172,6 +172,19 @@ def test_a_reset_empties_everything_but_the_protocols_go_on(sandbox):
     assert sandbox.told("GET", "relogio")["parado"] is False
 
 
+def test_the_journal_and_the_counts_are_pruned(sandbox):
+    store = sandbox.running.world.store
+    for _ in range(3):
+        status(sandbox.client())
+    store.insert("consumo", assunto="x", momento=1.0)
+    store.insert("consumo", assunto="x", momento=3.0)
+
+    store.prune(requests=2, uses_before=2.0)
+
+    assert len(sandbox.requests()) == 2
+    assert [row["momento"] for row in store.all("SELECT momento FROM consumo")] == [3.0]
+
+
 # --- the command -------------------------------------------------------------------------------
 
 

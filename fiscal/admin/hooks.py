@@ -1,0 +1,54 @@
+"""Gatilhos and their notices: made and removed through the API, here to be looked at."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from accounts.admin_base import TenantAdmin
+from accounts.admin_display import Tone, chip
+from fiscal.admin.sections import ISSUING
+from fiscal.models import FiscalHook, HookNotice
+
+_TONES: dict[str, tuple[Tone, str]] = {
+    FiscalHook.State.ACTIVE: ("success", "check"),
+    FiscalHook.State.DISABLED: ("neutral", "stop"),
+    HookNotice.State.DELIVERED: ("success", "check"),
+    HookNotice.State.DEAD: ("danger", "cross"),
+}
+
+
+@admin.register(FiscalHook)
+class FiscalHookAdmin(TenantAdmin):
+    section = ISSUING
+    list_display = ("event", "url", "company", "ambiente", "situation", "last_tried_at")
+    list_filter = ("event", "ambiente", "state")
+    list_select_related = ("company",)
+    search_fields = ("url", "=public_id")
+    ordering = ("-pk",)
+    fields = (
+        "public_id", "event", "url", "authorization_header", "company", "ambiente", "situation",
+        "failing_since", "bad_since", "disabled_at", "last_tried_at", "created_at",
+    )  # fmt: skip
+
+    @admin.display(description="situação", ordering="state")
+    def situation(self, hook: FiscalHook) -> str:
+        return chip(*_TONES[hook.state], hook.get_state_display())
+
+
+@admin.register(HookNotice)
+class HookNoticeAdmin(TenantAdmin):
+    secondary = True
+    list_display = ("hook", "document", "situation", "tries", "last_status", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("hook", "document")
+    search_fields = ("=hook__public_id", "=document__ref", "=document__chave")
+    ordering = ("-pk",)
+    fields = (
+        "hook", "document", "inutilizacao", "situation", "tries", "next_attempt_at",
+        "last_attempt_at", "last_status", "last_ms", "last_error", "last_body", "last_answer",
+        "created_at",
+    )  # fmt: skip
+
+    @admin.display(description="resultado", ordering="state")
+    def situation(self, notice: HookNotice) -> str:
+        return chip(*_TONES.get(notice.state, ("info", "clock")), notice.get_state_display())

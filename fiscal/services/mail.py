@@ -1,0 +1,266 @@
+"""E-mail to buyers: queued with the decision, sent afterwards, tried again (§2.10, §16, KEEP-3)."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from accounts.services.audit import Actor, record
+from fiscal.errors import InvalidRequest, NotAuthorized, PrintFailed
+from fiscal.models import BlockedEmail, FiscalDocument, MailMessage, MailState, State
+from fiscal.services import mail_delivery, mail_text
+from fiscal.services.mail_delivery import NotDelivered
+from lib import clock
+from lib.queue import enqueue
+
+log = logging.getLogger(__name__)
+
+TASK = "fiscal.tasks.send_mail"
+MOST = 10
+# Twice the longest task: whoever holds a message is done, or dead.
+LEASE = timedelta(minutes=5)
+PAUSES = tuple(timedelta(minutes=n) for n in (1, 5, 15, 60, 240, 720, 1440))
+PER_SWEEP = 200
+_SEPARATORS = re.compile(r"[;,\s]+")
+_OF_NFCE = (MailMessage.Kind.AUTORIZADO,)
+_LONGEST = 254  # RFC 5321, §4.5.3.1.3
+
+
+# --- what is to be told ------------------------------------------------------------------------
+
+
+def tell_recipient(document: FiscalDocument, event: str, *, now: datetime, n_seq: int = 0) -> int:
+    """Queue the automatic messages of a decision, in its transaction; answers how many are new.
+
+    `event` is a MailMessage.Kind, with the sequence of a carta de correção; any other is told to
+    nobody, and so is whatever the company turned off. What is decided again is told once.
+    """
+    if event not in MailMessage.Kind.values or not _is_wanted(document, event):
+        return 0
+    cause = f"{event}-{n_seq}" if n_seq else event
+    addresses = _addresses(_SEPARATORS.split(document.recipient_email))
+    return len(_queue(document, event, cause, addresses, n_seq=n_seq, now=now))
+
+
+def _is_wanted(document: FiscalDocument, event: str) -> bool:
+    company = document.company
+    if document.modelo == 65 and event not in _OF_NFCE:
+        return False
+    if document.superseded_by_id:
+        return False
+    if document.ambiente == "producao":
+        return company.enviar_email_destinatario
+    return company.enviar_email_homologacao
+
+
+def send_again(document: FiscalDocument, emails: object, *, now: datetime) -> list[str]:
+    """Queue the document for up to ten addresses, which it answers (§2.10).
+
+    Raises InvalidRequest for the list, NotAuthorized for a document nobody may have yet.
+    """
+    addresses = read_addresses(emails)
+    if document.state == State.CANCELADO:
+        kind = MailMessage.Kind.CANCELADO
+    elif document.state == State.AUTORIZADO or _is_offline(document):
+        kind = MailMessage.Kind.AUTORIZADO
+    else:
+        raise NotAuthorized()
+    cause = f"pedido-{secrets.token_hex(8)}"
+    with transaction.atomic():
+        _queue(document, kind, cause, addresses, n_seq=0, now=now)
+    return addresses
+
+
+def _is_offline(document: FiscalDocument) -> bool:
+    waiting = (State.CONTINGENCIA, State.TRANSMITINDO, State.EM_LOTE, State.INDEFINIDO)
+    return document.is_offline and document.state in waiting
+
+
+def read_addresses(emails: object) -> list[str]:
+    """The addresses of a request, each once. Raises InvalidRequest naming the first wrong one."""
+    if not emails:
+        raise InvalidRequest('Parâmetro "emails" não informado.')
+    if not isinstance(emails, list) or not all(isinstance(one, str) for one in emails):
+        raise InvalidRequest('Parâmetro "emails" deve ser uma lista de endereços.')
+    if len(emails) > MOST:
+        raise InvalidRequest(f'Parâmetro "emails" deve ter até {MOST} endereços.')
+    for one in emails:
+        if not is_address(one.strip()):
+            raise InvalidRequest(f'Parâmetro "emails" inválido: {one[:100]}')
+    return _addresses(emails)
+
+
+def _addresses(texts: Iterable[str]) -> list[str]:
+    """The valid ones among `texts`, each once."""
+    found: dict[str, str] = {}
+    for text in texts:
+        if is_address(text.strip()):
+            found.setdefault(text.strip().lower(), text.strip())
+    return list(found.values())
+
+
+def is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return len(text) <= _LONGEST
+
+
+def _queue(
+    document: FiscalDocument,
+    kind: str,
+    cause: str,
+    addresses: list[str],
+    *,
+    n_seq: int,
+    now: datetime,
+) -> list[MailMessage]:
+    """Rows and tasks for the addresses that this cause has none for yet."""
+    key = {"document": document, "cause": cause}
+    known = set(MailMessage.objects.filter(**key).values_list("recipient", flat=True))
+    rows = [
+        MailMessage(
+            account_id=document.account_id,
+            company_id=document.company_id,
+            **key,
+            kind=kind,
+            n_seq=n_seq,
+            recipient=address,
+            message_id=_message_id(document, cause, address),
+            next_attempt_at=now + LEASE,
+            created_at=now,
+        )
+        for address in addresses
+        if address not in known
+    ]
+    MailMessage.objects.bulk_create(rows)
+    for row in rows:
+        enqueue(TASK, row.pk, 0)
+    return rows
+
+
+def _message_id(document: FiscalDocument, cause: str, address: str) -> str:
+    """The same for the same cause and address, however often it is sent."""
+    what = f"{document.pk}:{document.chave}:{address.lower()}"
+    digest = hashlib.sha256(what.encode()).hexdigest()[:32]
+    return f"<{cause}.{digest}@{mail_delivery.domain_of(document.company)}>"
+
+
+# --- sending -----------------------------------------------------------------------------------
+
+
+def send(message_id: int, n_attempts: int) -> None:
+    """Send a message, if it was tried `n_attempts` times before. Never inside a transaction."""
+    row = _claim(message_id, n_attempts, now=clock.now())
+    if row is None:
+        return
+    if is_blocked(row.account_id, row.recipient):
+        _finish(row, lambda message: message.skip())
+        return
+    try:
+        mail_delivery.deliver(mail_text.compose(row), row.company)
+    except NotDelivered as error:
+        _failed(row, error, now=clock.now())
+    except PrintFailed as error:
+        _failed(row, NotDelivered(error.mensagem), now=clock.now())
+    else:
+        now = clock.now()
+        _finish(row, lambda message: message.send(at=now))
+        log.info("mail.sent", extra={"mensagem_id": row.pk, "nota_id": row.document_id})
+
+
+@transaction.atomic
+def _claim(message_id: int, n_attempts: int, *, now: datetime) -> MailMessage | None:
+    """The row for one attempt, None when another has it or it is done."""
+    row: MailMessage | None = (
+        MailMessage.objects.select_for_update()
+        .filter(pk=message_id, state=MailState.PENDENTE, n_attempts=n_attempts)
+        .first()
+    )
+    if row is None:
+        return None
+    row.claim(again_at=now + LEASE)
+    row.save()
+    return row
+
+
+@transaction.atomic
+def _finish(row: MailMessage, change: Callable[[MailMessage], None]) -> None:
+    """Record the end of our attempt, unless a later one began meanwhile."""
+    message = MailMessage.objects.select_for_update().get(pk=row.pk)
+    if message.state == MailState.PENDENTE and message.n_attempts == row.n_attempts:
+        change(message)
+        message.save()
+
+
+def _failed(row: MailMessage, error: NotDelivered, *, now: datetime) -> None:
+    """Try again later, ever later; give up what cannot become better."""
+    text = str(error)
+    log.warning("mail.not_sent", extra={"mensagem_id": row.pk, "error": text[:200]})
+    if error.is_bounce:
+        block_bounce(row.account_id, row.recipient, diagnostic=text, now=now)
+    if error.is_final or row.n_attempts > len(PAUSES):
+        _finish(row, lambda message: message.give_up(error=text))
+        return
+    again_at = now + PAUSES[row.n_attempts - 1]
+    _finish(row, lambda message: message.postpone(error=text, again_at=again_at))
+
+
+def sweep(*, now: datetime) -> int:
+    """Queue the messages whose time has come; answers how many."""
+    due = MailMessage.objects.filter(next_attempt_at__lte=now).order_by("next_attempt_at", "id")
+    with transaction.atomic():
+        rows = list(due.select_for_update(skip_locked=True)[:PER_SWEEP])
+        for row in rows:
+            row.next_attempt_at = now + LEASE
+            row.save(update_fields=["next_attempt_at"])
+            enqueue(TASK, row.pk, row.n_attempts)
+    return len(rows)
+
+
+# --- blocked addresses -------------------------------------------------------------------------
+
+
+def is_blocked(account_id: int, email: str) -> bool:
+    """Is nothing sent to it? A passing bounce blocks like a lasting one, until it is lifted."""
+    return BlockedEmail.objects.filter(account_id=account_id, email=email.lower()).exists()
+
+
+def block_bounce(account_id: int, email: str, *, diagnostic: str, now: datetime) -> None:
+    """The address does not exist: nothing more is sent to it."""
+    BlockedEmail.objects.get_or_create(
+        account_id=account_id,
+        email=email.lower(),
+        defaults={
+            "block_type": BlockedEmail.BlockType.BOUNCE,
+            "bounce_type": BlockedEmail.BounceType.PERMANENT,
+            "diagnostic_code": diagnostic[:300],
+            "blocked_at": now,
+        },
+    )
+
+
+@transaction.atomic
+def unblock(blocked: BlockedEmail, *, actor: Actor) -> None:
+    """Write to the address again. Raises InvalidRequest (422) after a complaint."""
+    if blocked.block_type == BlockedEmail.BlockType.COMPLAINT:
+        raise _Complained()
+    before = {"email": blocked.email, "motivo": blocked.block_type}
+    record(blocked.account, actor=actor, action="email.desbloqueado", target=blocked, before=before)
+    blocked.delete()
+
+
+class _Complained(InvalidRequest):
+    """§16: 422, where other invalid requests are 400."""
+
+    mensagem = "O endereço foi bloqueado por uma reclamação e não pode ser desbloqueado."
+    http_status = 422

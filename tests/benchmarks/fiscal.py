@@ -1,0 +1,15 @@
+"""Everything of the fiscal engine that `./dev bench fiscal` measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks import fiscal_build, fiscal_issue
+from benchmarks.lab import Lab
+from benchmarks.report import Row
+
+
+def measure(lab: Lab) -> Iterator[Row]:
+    """Making documents, issuing them, finding them among a million, printing them."""
+    yield from fiscal_build.measure(lab)
+    yield from fiscal_issue.measure(lab)
