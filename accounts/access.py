@@ -188,7 +188,7 @@ MODEL_CAPABILITIES: dict[str, Capability | None] = {
     "fiscal.blockedemail": Capability.FISCAL_FILES,
     "fiscal.mailmessage": Capability.FISCAL_FILES,
     "fiscal.backup": Capability.FISCAL_FILES,
-    "fiscal.printcache": None,
+    "fiscal.printcache": Capability.FISCAL_FILES,
     "fiscal.contingency": None,
     "fiscal.consumption": None,
 }

@@ -70,7 +70,7 @@ def _is_fiscal(request: HttpRequest) -> bool:
 
 
 def _fiscal(request: HttpRequest, status: int, codigo: str, mensagem: str) -> HttpResponse:
-    """As fiscal.api.errors has it, with what is left of the token's credits where it was counted."""
+    """As fiscal.api.errors has it, with the credits of the token where they were counted."""
     response = _json(status, {"codigo": codigo, "mensagem": mensagem})
     for name, value in getattr(request, "rate_headers", {}).items():
         response[name] = value

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -229,23 +230,33 @@ def _issuer_among(
 ) -> x509.Certificate | None:
     """The other one that signed this; None for a root or a missing link."""
     for other in others:
-        if other.subject == certificate.issuer and other != certificate:
-            try:
-                certificate.verify_directly_issued_by(other)
-            except Exception as error:
-                del error
-                continue
+        if other != certificate and _is_issued_by(certificate, other):
             return other
     return None
 
 
+def _is_issued_by(certificate: x509.Certificate, other: x509.Certificate) -> bool:
+    """Whether `other` is the issuer; False too for names and keys that cannot be read."""
+    try:
+        certificate.verify_directly_issued_by(other)  # compares the names first
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
 def _common_name(leaf: x509.Certificate) -> str:
-    names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    try:
+        names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    except ValueError:  # the parts of a certificate are only read when they are asked for
+        return ""
     return str(names[-1].value) if names else ""
 
 
 def _subject(leaf: x509.Certificate) -> str:
-    return leaf.subject.rfc4514_string()
+    try:
+        return leaf.subject.rfc4514_string()
+    except ValueError:
+        return ""
 
 
 def _other_names(leaf: x509.Certificate) -> dict[x509.ObjectIdentifier, str]:

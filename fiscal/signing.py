@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -252,14 +252,17 @@ def _certificate(signature: etree._Element) -> x509.Certificate:
     der = _decoded(found.text)
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise BadSignature("O certificado da assinatura não pode ser lido.") from None
 
 
 def _check_value(signature: etree._Element, certificate: x509.Certificate) -> None:
     """SignatureValue over the canonical SignedInfo, with the key of the certificate."""
     info = _only(signature, "SignedInfo")
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):  # read only now: bad numbers, unknown kinds of key
+        raise BadSignature("A chave do certificado da assinatura não pode ser lida.") from None
     if not isinstance(key, rsa.RSAPublicKey) or info.attrib:
         raise BadSignature("A chave do certificado não é RSA.")
     value = _decoded(_only(signature, "SignatureValue").text)

@@ -1,3 +1,3 @@
-from fiscal.admin import authorities, certificates, companies, documents, hooks
+from fiscal.admin import authorities, certificates, companies, documents, hooks, mail
 
-__all__ = ["authorities", "certificates", "companies", "documents", "hooks"]
+__all__ = ["authorities", "certificates", "companies", "documents", "hooks", "mail"]

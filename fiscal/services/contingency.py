@@ -124,9 +124,7 @@ def _review(route: Route, now: datetime) -> None:
     situation = _refreshed(route, now)
     if situation is None or route.modelo != NFE:
         return
-    opened = (
-        _opened().filter(uf=route.uf, modelo=route.modelo, ambiente=route.ambiente).first()
-    )
+    opened = _opened().filter(uf=route.uf, modelo=route.modelo, ambiente=route.ambiente).first()
     if opened is None and _is_down(situation, now):
         _enter_svc(route, now)
     elif opened is not None and situation.n_up >= UPS and opened.entered_at + STAY <= now:

@@ -35,6 +35,8 @@ TASK = "fiscal.tasks.process_document"
 # They take batches only, never a synchronous NF-e (fiscal-api §2.3).
 WITHOUT_SYNCHRONOUS = frozenset({"SP", "GO", "BA"})
 _REF = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+# Below /v2/nfe these are something else, so a document of that name could never be asked for.
+_TAKEN = frozenset({".", "..", "danfe", "importacao", "inutilizacao", "inutilizacoes"})
 _FINAL = (State.AUTORIZADO, State.CANCELADO, State.DENEGADO, State.CONTINGENCIA)
 _CLIENT_REASON = "Emitida em contingencia pelo emitente sem comunicacao"
 
@@ -83,9 +85,11 @@ def is_synchronous(company: Company, *, ambiente: str, modelo: int) -> bool:
 
 
 def refuse_ref(ref: str, *, modelo: int) -> None:
-    """§1.3: letters, digits and `_`, `.`, `-`, at most 255."""
+    """§1.3: letters, digits and `_`, `.`, `-`, at most 255; nothing that is an address itself."""
     if not ref:
         raise RefMissing() if modelo == NFCE else InvalidRequest('Parâmetro "ref" não informado.')
+    if ref in _TAKEN:
+        raise InvalidRequest(f'Parâmetro "ref" inválido: "{ref}" é reservado.')
     if not _REF.fullmatch(ref):
         raise InvalidRequest(
             'Parâmetro "ref" inválido: use de 1 a 255 letras, números, "_", "." ou "-".'

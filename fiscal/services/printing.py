@@ -83,9 +83,7 @@ def options_of(company_id: int, *, preview: bool = False) -> DanfeOptions:
     is_landscape = option(company, "orientacao_danfe") == "landscape"
     return DanfeOptions(
         logo=bytes(company.logo) if company.logo else None,
-        orientacao="landscape"
-        if option(company, "orientacao_danfe") == "landscape"
-        else "portrait",
+        orientacao="landscape" if is_landscape else "portrait",
         recibo_danfe=flag("recibo_danfe"),
         exibe_sempre_ipi=flag("exibe_sempre_ipi_danfe"),
         exibe_issqn=flag("exibe_issqn_danfe"),

@@ -134,9 +134,7 @@ def sign_row(
 
     def keep() -> bytes:
         name = archive.nfe_name(signed.chave)
-        archive.keep(
-            document, archive.Kind.SIGNED, name, signed.xml, at=now, is_first=is_first
-        )
+        archive.keep(document, archive.Kind.SIGNED, name, signed.xml, at=now, is_first=is_first)
         return signed.xml
 
     return keep

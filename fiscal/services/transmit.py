@@ -184,9 +184,7 @@ def record_answer(sending: Sending, answer: Answer, *, now: datetime) -> None:
     document, attempt = _locked(sending)
     attempt.reply = archive.packed(answer.raw)
     attempt.elapsed_ms = answer.elapsed_ms
-    verdicts.apply(
-        document, attempt, answer, route=sending.to.route, now=now, sent=sending.xml
-    )
+    verdicts.apply(document, attempt, answer, route=sending.to.route, now=now, sent=sending.xml)
     _close(attempt, now)
 
 

@@ -57,4 +57,3 @@ def _held(source: Catalogue, rows: tuple[Mapping[str, Any], ...]) -> frozenset[s
     fields = source.level("items")
     named = (row["json"] for row in rows)
     return frozenset(name for name in named if name in fields and fields[name].kind == "decimal")
-

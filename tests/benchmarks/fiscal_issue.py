@@ -38,7 +38,7 @@ def measure(lab: Lab) -> Iterator[Row]:
     ):
         env = authority.env(engine)
         bench = _Bench(lab, engine, authority, env)
-        with fiscal_lab.site(engine, env) as site:
+        with fiscal_lab.site(env) as site:
             yield from bench.counts()
             yield from bench.sales(site)
             yield from bench.queued(site)
@@ -169,9 +169,7 @@ class _Bench:
         )
 
     def _wait(self, prefix: str, n: int) -> dict[str, float]:
-        found: dict[str, float] = self._case(
-            "wait", company=self.at["company"], prefix=prefix, n=n
-        )
+        found: dict[str, float] = self._case("wait", company=self.at["company"], prefix=prefix, n=n)
         return found
 
     # --- load --------------------------------------------------------------------------------

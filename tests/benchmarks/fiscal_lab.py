@@ -27,6 +27,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 _ADDRESSES = re.compile(r"(https://\S+?), .*?(http://\S+)")
 
 
+def product_env(engine: str) -> dict[str, str]:
+    """The environment of a process of the product: that database, no limit of requests."""
+    quiet = {"FISCAL_RATE_LIMIT_PER_MINUTE": "0", "LOG_LEVEL": "ERROR"}
+    env = dict(os.environ) | quiet | {"PYTHONPATH": os.pathsep.join(PATHS)}
+    if engine != POSTGRES:
+        env.pop("DATABASE_URL", None)
+    return env
+
+
 @dataclass(frozen=True)
 class Authority:
     """The sandbox authority: where it listens, and the folder of its certificates."""
@@ -42,24 +51,18 @@ class Authority:
 
     def env(self, engine: str) -> dict[str, str]:
         """The environment of a process of the product that issues to it."""
-        env = dict(
-            os.environ,
-            FISCAL_ENDPOINTS_BASE=self.base_url,
-            FISCAL_CA_FILE=str(self.ca_folder / "ca.pem"),
-            FISCAL_RATE_LIMIT_PER_MINUTE="0",
-            LOG_LEVEL="ERROR",
-            PYTHONPATH=os.pathsep.join(PATHS),
-        )
-        if engine != POSTGRES:
-            env.pop("DATABASE_URL", None)
-        return env
+        ca_file = str(self.ca_folder / "ca.pem")
+        return product_env(engine) | {
+            "FISCAL_ENDPOINTS_BASE": self.base_url,
+            "FISCAL_CA_FILE": ca_file,
+        }
 
     def told(self, method: str, name: str, body: Any = None, **given: str) -> Any:
         """One call to the control API."""
         url = f"{self.control_url}/{name}?{urlencode(given)}"
         data = None if body is None else json.dumps(body).encode()
-        asked = urllib.request.Request(url, data, method=method)  # noqa: S310  our own address
-        with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+        asked = urllib.request.Request(url, data, method=method)
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return json.load(answer)
 
     def last_request(self) -> int:
@@ -108,7 +111,7 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(engine: str, env: dict[str, str]) -> Iterator[Site]:
+def site(env: dict[str, str]) -> Iterator[Site]:
     """Gunicorn as `./dev run` starts it: two processes of four threads."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -400,3 +400,14 @@ def test_iterations_are_seen_in_indefinite_lengths_too() -> None:
         b"\x24\x80" + tlv(4, tlv(0x30, salted)[:5]) + tlv(4, tlv(0x30, salted)[5:]) + b"\0\0",
     ):
         assert list(der.iterations(raw)) == [9_999_999]
+
+
+def test_a_name_that_cannot_be_read_names_nobody() -> None:
+    found = a1.signer().certificate_der
+    leaf = x509.load_der_x509_certificate(found)
+    name = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[-1].value
+    # No UTF-8: found out only when the name is asked for. The number in the otherName stays.
+    broken = found.replace(str(name).encode(), b"\xff" * len(str(name)))
+    assert broken != found
+
+    assert certificates.holder_of(x509.load_der_x509_certificate(broken)) == a1.CNPJ

@@ -136,6 +136,16 @@ def test_a_ref_that_is_no_ref(company, nfe, kind, ref):
 
 
 @KINDS
+@pytest.mark.parametrize("ref", ["inutilizacao", "inutilizacoes", "importacao", "danfe", ".", ".."])
+def test_a_ref_that_could_never_be_asked_for(company, nfe, kind, ref):
+    answer = nfe.post(kind, BODIES[kind](), ref=ref)
+
+    assert refusal(answer) == (
+        400, "requisicao_invalida", f'Parâmetro "ref" inválido: "{ref}" é reservado.',
+    )  # fmt: skip
+
+
+@KINDS
 @pytest.mark.parametrize("ref", ["a" * 10_000, "a b", "ação", "a;b", "%3Cb%3E", "..%5Cx"])
 def test_asking_for_a_ref_that_cannot_be(company, nfe, kind, ref):
     code = {"nfe": "nao_encontrado", "nfce": "nfce_nao_encontrada"}[kind]

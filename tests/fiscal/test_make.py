@@ -20,6 +20,7 @@ from support.nfe_documents import CSC, ISSUER, NOW, body, document, identity, it
 
 from fiscal import access_key, xml
 from fiscal.documents.nfe import make as making
+from fiscal.documents.nfe import schema_faults
 from fiscal.documents.nfe.groups import places
 from fiscal.documents.nfe.make import check, key_of, make, prepare
 from fiscal.documents.types import Data
@@ -351,3 +352,17 @@ def test_a_refusal_is_a_field_error_of_the_house() -> None:
 
     assert all(isinstance(error, FieldError) for error in refusal.value.erros)
     assert refusal.value.codigo == "erro_validacao_schema"
+
+
+def test_formats_are_told_in_words() -> None:
+    found = [
+        schema_faults._formats(["[0-9]{11}", "[0-9]{13}", "ISENTO"]),
+        schema_faults._formats([r"\d{3}"]),
+        schema_faults._formats(["[A-F0-9]{8}-[A-F0-9]{4}"]),
+    ]
+
+    assert found == [
+        "Use 11 ou 13 dígitos ou ISENTO.",
+        "Use 3 dígitos.",
+        "Formato fora do que o leiaute aceita.",
+    ]

@@ -37,6 +37,44 @@ def test_a_taxpayer_has_a_registration():
     assert found.keys() == {"inscricao_estadual_destinatario"}
 
 
+def test_an_issuer_is_never_abroad():
+    with pytest.raises(SchemaInvalid) as refusal:
+        check(
+            nfe_body(codigo_pais_emitente="2496"),
+            modelo=55, ambiente="producao", issuer=ISSUER, now=NOW,
+        )  # fmt: skip
+
+    assert [(e.campo, e.mensagem) for e in refusal.value.erros] == [
+        ("codigo_pais_emitente", "Use um destes valores: 1058."),
+        ("pais_emitente", "Use um destes valores: Brasil, BRASIL."),
+    ]
+
+
+def test_a_foreigner_may_have_no_document():
+    abroad = {"local_destino": "3", "cpf_destinatario": None, "uf_destinatario": None}
+    body = nfe_body(**abroad, codigo_pais_destinatario="2496", municipio_destinatario="Miami")
+
+    assert faults_of(body) == {}
+
+
+def test_an_import_brings_its_total():
+    body = nfe_body(items=[item(cfop="3102", icms_base_calculo="20")])
+
+    def faults(**changed: Any) -> list[str]:
+        try:
+            check(body | changed, modelo=55, ambiente="producao", issuer=ISSUER, now=NOW)
+        except SchemaInvalid as refusal:
+            return [error.campo for error in refusal.erros]
+        return []
+
+    assert faults() == ["valor_total"]
+    assert faults(valor_total="20") == []
+
+
+def test_a_consumer_note_is_not_asked_for_what_it_refuses():
+    assert faults_of(nfce_body(finalidade_emissao="4"), 65).keys() == {"finalidade_emissao"}
+
+
 @pytest.mark.parametrize("purpose", ["2", "4"])
 def test_a_return_and_a_complement_cite_the_earlier_document(purpose):
     assert faults_of(nfe_body(finalidade_emissao=purpose)).keys() == {"notas_referenciadas"}

@@ -456,3 +456,24 @@ def test_namespaces_of_the_root_itself_belong_to_the_digest() -> None:
 def test_none_or_several_are_not_cut(wrapped: bytes) -> None:
     with pytest.raises(xml.BadXml):
         xml.cut_out(wrapped, "NFe")
+
+
+def _with_certificate(der: bytes) -> bytes:
+    return re.sub(rb"(?<=<X509Certificate>)[^<]+", base64.b64encode(der), nfe())
+
+
+@pytest.mark.parametrize(
+    ("part", "broken"),
+    [
+        # The version, the kind of key, the numbers of the key: each is read at another time.
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x78"),
+        (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05", b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x63\x05"),
+        (b"\x02\x03\x01\x00\x01", b"\x02\x03\x01\x00\x02"),
+    ],
+)
+def test_certificate_that_cannot_be_read_is_a_bad_signature(part: bytes, broken: bytes) -> None:
+    der = a1.signer().certificate_der
+    assert part in der
+
+    with pytest.raises(BadSignature, match="não pode ser lid"):
+        verify(_with_certificate(der.replace(part, broken)))

@@ -601,9 +601,7 @@ class TestAmountsWithoutAPlace:
         assert f"items[0].{campo}" in {note.campo for note in notes}
 
     def test_icms_of_a_service(self) -> None:
-        service = goods(
-            icms_situacao_tributaria="00", icms_valor=d("18.00"), issqn_aliquota=d("5")
-        )
+        service = goods(icms_situacao_tributaria="00", icms_valor=d("18.00"), issqn_aliquota=d("5"))
         assert done(document(service))["icms_valor_total"] == d("0.00")
 
     def test_zeros_leave_without_a_note(self) -> None:

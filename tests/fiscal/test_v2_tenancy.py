@@ -52,8 +52,9 @@ class Line:
     """An address: what is put in its segments and query, good bodies, and who is told what.
 
     `strangers` says what the token of another company of the account, of another account and of
-    the other environment is told (`who/kind`: with that kind of token); whom it leaves out may ask. `malformed`: what is told of a body
-    that cannot be read. `is_silent`: a wrong token is 401 without a body (§14.3).
+    the other environment is told (`who/kind`: with that kind of token); whom it leaves out may ask.
+    `malformed`: what is told of a body that cannot be read. `is_silent`: a wrong token is 401
+    without a body (§14.3).
     """
 
     segments: dict[str, str] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from fiscal.models import (
     HookNotice,
     Inutilizacao,
     MailMessage,
+    PrintCache,
     Series,
 )
 from lib import clock
@@ -87,6 +88,10 @@ def fiscal_rows(account: Account, mark: str, n: int) -> dict[type[models.Model],
             bounce_type="permanent", diagnostic_code=f"{mark} diagnóstico", blocked_at=now,
         ),
         Backup: Backup.objects.create(**owned, month="202610"),
+        PrintCache: PrintCache.objects.create(
+            document=document, name="danfe", source_hash=f"{mark}-{n}", content_hash="b", size=1,
+            created_at=now, last_accessed=now, data=b"x",
+        ),
         AuthorityStatus: AuthorityStatus.objects.create(authority=f"SP{n}", **shared),
         Contingency: Contingency.objects.create(
             **shared, company=company, mode=6, reason="falha da autoridade", entered_at=now
