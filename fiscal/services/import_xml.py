@@ -271,7 +271,9 @@ def _catch_up(company: Company, ambiente: str, key: KeyParts) -> None:
 
 
 def _refuse_taken(found: Imported, company: Company, ambiente: str, ref: str) -> None:
-    rows = FiscalDocument.objects.filter(company=company, ambiente=ambiente, modelo=MODELO)
+    # The note itself may just have been imported by another request: that is no refusal.
+    others = FiscalDocument.objects.exclude(chave=found.chave)
+    rows = others.filter(company=company, ambiente=ambiente, modelo=MODELO)
     same = rows.filter(ref=ref, superseded_by=None).first()
     if same is not None:
         if same.state in WAITING:
