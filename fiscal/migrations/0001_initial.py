@@ -1,3 +1,4 @@
+import django.core.serializers.json
 import django.db.models.deletion
 import django_fsm
 from django.db import migrations, models
@@ -180,7 +181,7 @@ class Migration(migrations.Migration):
                 ('modelo', models.PositiveSmallIntegerField(verbose_name='modelo')),
                 ('ref', models.CharField(max_length=255, verbose_name='referência')),
                 ('state', django_fsm.FSMField(choices=[('recebido', 'Recebido'), ('assinado', 'Assinado'), ('transmitindo', 'Transmitindo'), ('em_lote', 'Em lote'), ('indefinido', 'Indefinido'), ('contingencia', 'Emitido em contingência'), ('epec', 'EPEC registrado'), ('autorizado', 'Autorizado'), ('rejeitado', 'Rejeitado'), ('denegado', 'Denegado'), ('cancelado', 'Cancelado'), ('inutilizado', 'Inutilizado'), ('conflito', 'Em conflito')], default='recebido', max_length=50, protected=True, verbose_name='situação')),
-                ('payload', models.JSONField(default=dict, verbose_name='dados enviados')),
+                ('payload', models.JSONField(default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder, verbose_name='dados enviados')),
                 ('serie', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='série')),
                 ('numero', models.PositiveIntegerField(blank=True, null=True, verbose_name='número')),
                 ('chave', models.CharField(blank=True, max_length=44, null=True, verbose_name='chave')),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django_fsm import ConcurrentTransitionMixin, FSMField, transition
@@ -65,7 +66,8 @@ class FiscalDocument(ConcurrentTransitionMixin, TenantModel):
     modelo = models.PositiveSmallIntegerField("modelo")
     ref = models.CharField("referência", max_length=255)
     state = FSMField("situação", choices=State.choices, default=State.RECEBIDO, protected=True)
-    payload = models.JSONField("dados enviados", default=dict)
+    # A number of the body is exact: it is kept as text, which reading takes as well.
+    payload = models.JSONField("dados enviados", default=dict, encoder=DjangoJSONEncoder)
     serie = models.PositiveSmallIntegerField("série", null=True, blank=True)
     numero = models.PositiveIntegerField("número", null=True, blank=True)
     chave = models.CharField("chave", max_length=44, null=True, blank=True)  # noqa: DJ001  unique

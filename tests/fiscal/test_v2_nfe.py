@@ -242,3 +242,16 @@ def test_a_cancelled_document_tells_of_its_event(company, sandbox, nfe):
     xml = nfe.get(told["caminho_xml_cancelamento"])
     assert verify(cut_out(xml.content, "evento")).signed_id.startswith("ID110111")
     assert sandbox.documents()[0]["situacao"] != "autorizado"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_numbers_of_json_are_taken_and_kept_exactly(company, sandbox, nfe):
+    sold = item(quantidade_comercial=2, valor_unitario_comercial=10.5, valor_bruto=21.0)
+
+    assert nfe.post("nfe", nfe_body(items=[sold]), ref="numeros").status_code == 202
+
+    work_off()
+    assert nfe.get("nfe/numeros").json()["status"] == "autorizado"
+    document = FiscalDocument.objects.get()
+    assert str(document.total) == "21.00"
+    assert document.payload["items"][0]["valor_unitario_comercial"] == "10.5"
