@@ -195,7 +195,8 @@ Q_CLUSTER = {
     "ack_failures": True,
     "catch_up": False,
     "save_limit": 0,
-    "recycle": 200,
+    # A new worker loads schemas and layouts again; max_rss bounds what an old one may gather.
+    "recycle": 2_000,
     "max_rss": 400_000,
     "label": "Tarefas",
 }

@@ -13,8 +13,21 @@ def on_starting(arbiter: object) -> None:
 
     The gate is a pipe that reads as ended once the supervisor has closed its other end.
     """
+    _load()
     if gate := os.environ.get("DEV_GATE"):
         os.read(int(gate), 1)
+
+
+def _load() -> None:
+    """What the first requests would load, before the processes are forked: they share it."""
+    from importlib import import_module
+
+    from django.conf import settings
+
+    from fiscal import warming
+
+    import_module(settings.ROOT_URLCONF)
+    warming.load()
 
 
 def pre_fork(arbiter: object, worker: object) -> None:

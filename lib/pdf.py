@@ -39,10 +39,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Named, not imported: this package knows no invoice. The first fills a template in, the second
-# gives the jobs that the renderer does once for practice.
+# Named, not imported: this package knows no invoice. The first fills a template in, the others
+# give the jobs that the renderer does once for practice.
 TEMPLATE_ENGINE = "billing.documents.templates:render_html"
-TEMPLATE_SAMPLES = "billing.documents.templates:samples"
+TEMPLATE_SAMPLES = "billing.documents.templates:samples,fiscal.documents.nfe.danfe.samples:samples"
 # Raised by hand when the same source would give other bytes: base styles, fonts, PDF variant.
 LAYOUT_VERSION = 1
 ENGINE_VERSION = f"weasyprint-{version('weasyprint')}/jinja-{version('jinja2')}/{LAYOUT_VERSION}"

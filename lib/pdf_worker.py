@@ -249,9 +249,19 @@ def load(name: str) -> Callable[..., Any]:
     return found
 
 
+def load_samples(names: str) -> Callable[[], Iterator[RenderJob]]:
+    """The jobs of the functions `package.module:function,…`, each loaded when its turn comes."""
+
+    def samples() -> Iterator[RenderJob]:
+        for name in names.split(","):
+            yield from load(name)()
+
+    return samples
+
+
 def main(arguments: list[str]) -> None:
-    """`<descriptor of the control socket> <pid of the client> <folder of its own>` and two names,
-    `package.module:function`: `<engine> <samples>`.
+    """`<descriptor of the control socket> <pid of the client> <folder of its own>` and names,
+    `package.module:function`: `<engine> <samples>[,<samples>…]`.
     """
     descriptor, parent, folder, engine, samples = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, whose end we notice
@@ -260,7 +270,7 @@ def main(arguments: list[str]) -> None:
     zygote = Zygote(
         control,
         engine=load(engine),
-        samples=load(samples),
+        samples=load_samples(samples),
         parent=int(parent),
         folder=Path(folder),
     )

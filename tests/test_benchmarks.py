@@ -41,6 +41,38 @@ FISCAL = [
     "fiscal, NF-e de 100 itens",
     *(f"fiscal, NF-e de 100 itens, contra {peer}" for peer in PEERS),
     "fiscal, do JSON à NF-e de 1 item, com impostos e duas validações",
+    "fiscal, NFC-e: gravações do documento",
+    "fiscal, NF-e pela fila: gravações do documento",
+    *(
+        f"fiscal, NFC-e do pedido à autorização, 4 clientes: {what}"
+        for what in ("vazão", "processador", "além do sandbox, p95")
+    ),
+    "fiscal, NF-e pela fila, 2 processos, do pedido à autorização",
+    "fiscal, NF-e pela fila, 2 processos, do pedido à autorização: processador",
+    "fiscal, NF-e pela fila, 4 à espera e 500 ms de latência",
+    "fiscal, NF-e pela fila com latência: enviadas de novo",
+    *(
+        f"fiscal, entre 3.000 notas: {what}"
+        for what in (
+            "consulta por ref, p95",
+            "XML por chave, p95",
+            "por ref",
+            "por chave",
+            "arquivo por chave",
+            "arquivos de uma nota",
+            "lista da conta",
+            "lista da empresa",
+            "notas à espera",
+            "eventos à espera",
+            "inutilizações à espera",
+            "números de uma série",
+        )
+    ),
+    *(
+        f"fiscal, DANFE de {items} itens, {what}"
+        for items in (5, 20)
+        for what in ("primeira vez", "do cache")
+    ),
 ]
 API = [
     *(

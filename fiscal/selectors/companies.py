@@ -12,6 +12,7 @@ from accounts.models import Account, ApiToken
 from accounts.models.account import TenantQuerySet
 from fiscal.errors import CompanyNotFound, NotOwned
 from fiscal.models import Certificate, Company, FiscalDocument, Series
+from fiscal.selectors import hot_rows
 from lib.br import document_kind, normalise_document
 from lib.errors import NotFound
 
@@ -23,7 +24,8 @@ def company_of_token(token: ApiToken) -> Company:
 
     Every request of /v2 begins with it: the logo is not loaded.
     """
-    return _by_document(Company.objects.defer("logo"), token.account, token.company_cnpj)
+    found = hot_rows.company_of_cnpj(token.account_id, token.company_cnpj)
+    return found or company_by_document(token.account, document=token.company_cnpj)
 
 
 def company_by_document(account: Account, *, document: str) -> Company:

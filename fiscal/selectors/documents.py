@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 
 from fiscal.errors import DocumentNotFound, NfceNotFound
 from fiscal.models import Archive, Company, EventState, FiscalDocument, FiscalEvent, State
+from fiscal.selectors import hot_rows
 
 CCE = "110110"
 CANCELLATIONS = ("110111", "110112")
@@ -13,29 +14,16 @@ CANCELLATIONS = ("110111", "110112")
 
 def get_document(company: Company, *, ambiente: str, modelo: int, ref: str) -> FiscalDocument:
     """The document that answers to `ref` now. Raises DocumentNotFound (NfceNotFound for 65)."""
-    found: FiscalDocument | None = (
-        FiscalDocument.objects.filter(
-            company=company, ambiente=ambiente, modelo=modelo, ref=ref, superseded_by=None
-        )
-        .select_related("company")
-        .first()
-    )
+    found = hot_rows.document_of_ref(company, ambiente, modelo, ref)
     if found is None:
         raise NfceNotFound() if modelo == 65 else DocumentNotFound()
-    return found
-
-
-def locked_document(document_id: int) -> FiscalDocument:
-    """The document with its company (without the logo), locked until the transaction ends."""
-    rows = FiscalDocument.objects.select_for_update(of=("self",)).select_related("company")
-    found: FiscalDocument = rows.defer("company__logo").get(pk=document_id)
     return found
 
 
 def earlier_attempts(document: FiscalDocument) -> list[FiscalDocument]:
     """The documents that this one took the place of, the first one first."""
     found: list[FiscalDocument] = []
-    row: FiscalDocument | None = document
+    row: FiscalDocument | None = document if hot_rows.took_a_place(document.pk) else None
     while row is not None:
         row = FiscalDocument.objects.filter(superseded_by=row).exclude(pk=row.pk).first()
         if row is not None:
@@ -45,6 +33,8 @@ def earlier_attempts(document: FiscalDocument) -> list[FiscalDocument]:
 
 def last_event(document: FiscalDocument) -> FiscalEvent | None:
     """The last registered cancellation or carta de correção."""
+    if not hot_rows.has_events(document.pk):
+        return None
     found: FiscalEvent | None = (
         document.events.filter(state=EventState.REGISTRADO, tp_evento__in=(CCE, *CANCELLATIONS))
         .order_by("-registered_at", "-id")
@@ -54,6 +44,8 @@ def last_event(document: FiscalDocument) -> FiscalEvent | None:
 
 
 def last_carta_correcao(document: FiscalDocument) -> FiscalEvent | None:
+    if not hot_rows.has_events(document.pk):
+        return None
     found: FiscalEvent | None = (
         document.events.filter(state=EventState.REGISTRADO, tp_evento=CCE)
         .order_by("-n_seq")
@@ -64,12 +56,10 @@ def last_carta_correcao(document: FiscalDocument) -> FiscalEvent | None:
 
 def shown_xml(document: FiscalDocument) -> Archive | None:
     """The XML that is published: the authorized one, or the signed one of an offline document."""
-    rows = Archive.objects.filter(document=document).order_by("-id")
-    found: Archive | None = rows.filter(
-        kind__in=(Archive.Kind.AUTHORIZED, Archive.Kind.IMPORTED)
-    ).first()
+    found = hot_rows.published_xml(document.pk)
     if found is None and (document.is_offline or document.state == State.DENEGADO):
-        found = rows.filter(kind=Archive.Kind.SIGNED).first()
+        rows = Archive.objects.filter(document=document, kind=Archive.Kind.SIGNED)
+        found = rows.order_by("-id").first()
     return found
 
 

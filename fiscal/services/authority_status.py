@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from fiscal.authorities.base import Answer, Lost, Misconfigured, NotSent, Route
 from fiscal.authorities.sefaz import Sefaz
 from fiscal.models import AuthorityStatus
+from fiscal.selectors.hot_rows import authority_rows
 
 EVERY = timedelta(minutes=3)
 FAILURES = 5
@@ -47,7 +48,7 @@ def may_call(route: Route, *, now: datetime) -> bool:
 
 def situation(route: Route, *, now: datetime) -> Situation:
     """What is known, without asking anyone. A status of long ago is shown with its date."""
-    rows = {row.uf: row for row in _rows(route).filter(uf__in=(route.uf, _WHOLE))}
+    rows = _known(route)
     own, whole = rows.get(route.uf), rows.get(_WHOLE)
     opened = [row.failing_since for row in (own, whole) if row and row.open_until]
     return Situation(
@@ -78,8 +79,9 @@ def record_success(route: Route, *, now: datetime) -> None:
 
     Writes only when there is something to forget: it follows every document (PERF-4).
     """
-    failing = _rows(route).filter(uf=_WHOLE, n_failures__gt=0)
-    if failing.exists():
+    whole = _known(route).get(_WHOLE)
+    if whole and whole.n_failures:
+        failing = _rows(route).filter(uf=_WHOLE, n_failures__gt=0)
         failing.update(n_failures=0, failing_since=None, open_until=None)
 
 
@@ -147,6 +149,12 @@ def _unanswered(route: Route, reason: str, now: datetime) -> Situation:
     record_failure(route, now=now)
     _rows(route).filter(uf=route.uf).update(c_stat="", x_motivo=reason, n_up=0)
     return situation(route, now=now)
+
+
+def _known(route: Route) -> dict[str, AuthorityStatus]:
+    """By UF."""
+    found = authority_rows(route.authority, route.modelo, route.ambiente, route.uf)
+    return {row.uf: row for row in found}
 
 
 def _rows(route: Route) -> QuerySet[AuthorityStatus]:

@@ -14,6 +14,7 @@ from fiscal.authorities.base import Credentials
 from fiscal.certificates import Opened, check_dates, check_holder, open_pfx
 from fiscal.errors import CertificateExpired, NoCertificate
 from fiscal.models import Certificate, Company
+from fiscal.selectors.hot_rows import certificates_of
 from fiscal.signing import Signer
 from lib import clock
 from lib.crypto import decrypt, encrypt
@@ -42,11 +43,11 @@ def credentials_of(company: Company, *, at: datetime | None = None) -> Credentia
 
 def current(company: Company, *, at: datetime) -> Certificate:
     """Of the certificates valid at that moment the one that ends last (CRT-5), without its key."""
-    rows = company.certificates.defer("key", "pem").order_by("-not_after", "-pk")
-    valid = rows.filter(not_before__lte=at, not_after__gt=at).first()
-    if valid is not None:
-        return valid
-    if rows.filter(not_after__lte=at).exists():
+    rows = certificates_of(company.pk)
+    for row in rows:
+        if row.not_before <= at < row.not_after:
+            return row
+    if any(row.not_after <= at for row in rows):
         raise CertificateExpired()
     raise NoCertificate()
 

@@ -6,7 +6,6 @@ and the same again over an hour. So no hour ever sees more than the official num
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -110,21 +109,6 @@ def allowed_at(who: Caller, *, service: Service, subject: str, now: datetime) ->
         return until or now
     _refill(row, limit, now)
     return now if row.count < limit else row.window_start + HOUR / limit
-
-
-def blocks_of(who: Caller, subjects: Mapping[str, str], *, now: datetime) -> list[datetime]:
-    """Until when each of these services is blocked for its subject, or as a whole."""
-    return [
-        until
-        for until in Consumption.objects.filter(
-            base=who.base,
-            ambiente=who.ambiente,
-            service__in=subjects,
-            subject__in={WHOLE_SERVICE, *subjects.values()},
-            blocked_until__gt=now,
-        ).values_list("blocked_until", flat=True)
-        if until is not None
-    ]
 
 
 def forget_old(now: datetime) -> int:

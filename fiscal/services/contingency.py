@@ -6,12 +6,13 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from fiscal.authorities import registry, tables
 from fiscal.authorities.base import Misconfigured, Route
 from fiscal.errors import CertificateExpired, NoCertificate
 from fiscal.models import Company, Contingency, FiscalDocument
+from fiscal.selectors.hot_rows import contingency_of
 from fiscal.services import authority_status
 from fiscal.services.authority_status import Situation
 from fiscal.services.certificates import credentials_of
@@ -31,12 +32,7 @@ REASON_OFFLINE = "Falha de comunicacao com a SEFAZ de origem"
 
 def mode_for(company: Company, *, modelo: int, ambiente: str) -> Mode:
     """How the company's documents are to be issued now; NORMAL outside of a contingency."""
-    found = (
-        Contingency.objects.filter(uf=company.uf, modelo=modelo, ambiente=ambiente, left_at=None)
-        .filter(Q(company=None) | Q(company=company))
-        .order_by("-company")
-        .first()
-    )
+    found = contingency_of(company, modelo, ambiente)
     return Mode(found.mode, found.entered_at, found.reason) if found else NORMAL
 
 

@@ -15,6 +15,7 @@ from django.db import transaction
 from fiscal.authorities.cstat import Class
 from fiscal.errors import CertificateExpired, NoCertificate
 from fiscal.models import Attempt, EventState, FiscalDocument, State, VoidState
+from fiscal.selectors.hot_rows import document_with_company
 from fiscal.services import (
     company_queue,
     contingency,
@@ -28,6 +29,7 @@ from fiscal.services import (
     verdicts,
 )
 from fiscal.services.signing_step import NORMAL, Mode
+from fiscal.services.transmit import Sending
 from lib import clock
 from lib.errors import DomainError
 
@@ -46,28 +48,35 @@ def advance(document_id: int) -> FiscalDocument:
 
     A document that cannot be signed any more is `rejeitado` by us, with the reason.
     """
+    document = None
     try:
-        transmit.transmit(document_id, sign=_signature_due)
+        document = transmit.transmit(document_id, sign=_signature_due)
     except _Unsignable as error:
         _refuse(document_id, error.reason)
     except (CertificateExpired, NoCertificate):
         # Signed before the certificate ended: it can go once there is another (CRT-5).
         _wait(document_id, verdicts.STOPPED)
         notices.alarm(_current(document_id), "certificado")
-    document = _current(document_id)
+    return _asked_about(document or _current(document_id))
+
+
+def _asked_about(document: FiscalDocument) -> FiscalDocument:
+    """After 204 or 539: the authority says that it has it."""
     if document.state == State.INDEFINIDO and _was_answered(document):
-        recovery.recover(document_id)  # 204, 539: the authority says that it has it
-        document = _current(document_id)
+        recovery.recover(document.pk)
+        document = _current(document.pk)
     return document
 
 
-def issue_now(document_id: int) -> FiscalDocument:
+def issue_now(document_id: int, sending: Sending | None = None) -> FiscalDocument:
     """`advance` while a client waits for the answer; answers the document that it is to be told of.
+
+    `sending` is the attempt that was opened when the document was accepted.
 
     An NFC-e whose authority is silent is issued offline where that is allowed (§3.4), under
     another number elsewhere (§3.6).
     """
-    document = advance(document_id)
+    document = _asked_about(transmit.send(sending)) if sending else advance(document_id)
     if document.state == State.EM_LOTE:
         document = _wait_for_batch(document)
     if document.state == State.INDEFINIDO and _was_quick(document):
@@ -101,8 +110,7 @@ def resume(document_id: int) -> None:
 
 
 def _current(document_id: int) -> FiscalDocument:
-    rows = FiscalDocument.objects.select_related("company").defer("company__logo")
-    return rows.get(pk=document_id)
+    return document_with_company(document_id)
 
 
 # --- signing -----------------------------------------------------------------------------------

@@ -185,7 +185,6 @@ def delete_hook(hook: FiscalHook, *, actor: Actor) -> None:
 # --- what is to be told --------------------------------------------------------------------------
 
 
-@transaction.atomic
 def announce(
     company: Company,
     *,
@@ -202,18 +201,19 @@ def announce(
     hooks = list(_matching(company, ambiente=ambiente, event=event))
     if not hooks:
         return []
-    HookNotice.objects.bulk_create(
-        HookNotice(
-            account_id=company.account_id,
-            hook=hook,
-            document=document,
-            inutilizacao=inutilizacao,
-            next_attempt_at=at,
-            created_at=at,
+    with transaction.atomic():
+        HookNotice.objects.bulk_create(
+            HookNotice(
+                account_id=company.account_id,
+                hook=hook,
+                document=document,
+                inutilizacao=inutilizacao,
+                next_attempt_at=at,
+                created_at=at,
+            )
+            for hook in hooks
         )
-        for hook in hooks
-    )
-    _nudge_after_commit()
+        _nudge_after_commit()
     return hooks
 
 

@@ -21,10 +21,12 @@ from fiscal.errors import (
     RefMissing,
 )
 from fiscal.models import Company, FiscalDocument, State
-from fiscal.services import contingency, delivery, replacing, signing_step
+from fiscal.selectors import hot_rows
+from fiscal.services import contingency, delivery, replacing, signing_step, transmit
 from fiscal.services.certificates import signer_of
 from fiscal.services.companies import csc_of
 from fiscal.services.signing_step import LEASE, NORMAL, OFFLINE, Mode
+from fiscal.services.transmit import Sending
 from fiscal.signing import Signer
 from lib import clock
 from lib.br import normalise_document
@@ -73,7 +75,7 @@ def issue_document(
         company, ambiente, modelo, ref, dict(body), data, offline, is_now, signer, now
     )
     document = accepted.keep()
-    return delivery.issue_now(document.pk) if is_now else document
+    return delivery.issue_now(document.pk, accepted.sending) if is_now else document
 
 
 def is_synchronous(company: Company, *, ambiente: str, modelo: int) -> bool:
@@ -136,6 +138,7 @@ class _Accepted:
         self.company, self.ambiente, self.modelo = company, ambiente, modelo
         self.ref, self.body, self.data = ref, body, data
         self.offline, self.is_now, self.signer, self.now = offline, is_now, signer, now
+        self.sending: Sending | None = None
 
     def keep(self) -> FiscalDocument:
         try:
@@ -143,16 +146,13 @@ class _Accepted:
                 return self._keep()
         except IntegrityError as error:
             # Another request with the same ref, or a number that the client gave twice.
-            taken = self._rows().filter(superseded_by=None).exists()
+            taken = hot_rows.document_of_ref(self.company, self.ambiente, self.modelo, self.ref)
             raise InProcessing() if taken else _number_taken() from error
 
-    def _rows(self) -> Any:
-        return FiscalDocument.objects.filter(
-            company=self.company, ambiente=self.ambiente, modelo=self.modelo, ref=self.ref
-        )
-
     def _keep(self) -> FiscalDocument:
-        row = self._rows().filter(superseded_by=None).select_for_update().first()
+        row = hot_rows.document_of_ref(
+            self.company, self.ambiente, self.modelo, self.ref, is_locked=True
+        )
         if row is None:
             return self._begun(self._new())
         if row.state in _FINAL or (row.is_offline and row.state != State.REJEITADO):
@@ -178,7 +178,8 @@ class _Accepted:
         )
 
     def _begun(self, document: FiscalDocument) -> FiscalDocument:
-        """Signed in the same transaction where somebody waits; queued otherwise."""
+        """Where somebody waits, signed and about to be sent in the same transaction, so that the
+        row is written once before the call; queued otherwise."""
         if self.is_now:
             return self._signed(document)
         if document.pk is None:
@@ -201,6 +202,9 @@ class _Accepted:
         keep = signing_step.sign_row(
             document, data=self.data, now=self.now, mode=mode, signer=self.signer
         )
+        if self.is_now and mode.tp_emis != OFFLINE:
+            self.sending = transmit.begin_row(document, keep, now=self.now)
+            return document
         if mode.tp_emis == OFFLINE:
             document.enter_offline(again_at=self.now + LEASE)
         document.save()

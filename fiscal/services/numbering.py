@@ -6,6 +6,7 @@ from django.db.models import Max
 
 from fiscal.errors import InvalidRequest
 from fiscal.models import Company, FiscalDocument, Inutilizacao, Series, VoidState
+from fiscal.selectors import hot_rows
 
 LAST_NUMBER = 999_999_999  # nNF has nine digits
 KINDS = {55: "nfe", 65: "nfce", 57: "cte", 67: "cte_os", 58: "mdfe"}
@@ -35,13 +36,12 @@ def take_number(
 
 def locked_series(company: Company, *, ambiente: str, modelo: int, serie: int) -> Series:
     """The row of a series, locked until the transaction ends; created on first use."""
-    key = {"company": company, "ambiente": ambiente, "modelo": modelo, "serie": serie}
-    rows = Series.objects.select_for_update()
-    found: Series | None = rows.filter(**key).first()
+    found = hot_rows.locked_series(company.pk, ambiente, modelo, serie)
     if found is None:
         # Two first users at once: the constraint lets one create it, and both then queue up.
+        key = {"company": company, "ambiente": ambiente, "modelo": modelo, "serie": serie}
         Series.objects.get_or_create(**key, defaults={"account_id": company.account_id})
-        found = rows.get(**key)
+        found = Series.objects.select_for_update().get(**key)
     return found
 
 

@@ -20,7 +20,7 @@ from fiscal.documents.nfe import make
 from fiscal.documents.types import Data, Identity, SignedXml
 from fiscal.errors import InProcessing
 from fiscal.models import Attempt, Company, FiscalDocument, State
-from fiscal.selectors.documents import locked_document
+from fiscal.selectors.hot_rows import is_number_taken, locked_document
 from fiscal.services import archive
 from fiscal.services.certificates import signer_of
 from fiscal.services.companies import csc_of, issuer_of
@@ -181,8 +181,7 @@ def _number(document: FiscalDocument, data: Data) -> tuple[int, int]:
     while True:
         serie, numero = take_number(company, ambiente=ambiente, modelo=modelo, serie=serie)
         # A client that numbers by itself may have been here before the counter.
-        rows = FiscalDocument.objects.filter(company=company, ambiente=ambiente, modelo=modelo)
-        if not rows.filter(serie=serie, numero=numero).exists():
+        if not is_number_taken(company.pk, ambiente, modelo, serie, numero):
             return serie, numero
 
 

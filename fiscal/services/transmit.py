@@ -19,8 +19,8 @@ from django.db import transaction
 from fiscal.authorities import registry
 from fiscal.authorities.base import Answer, Lost, Misconfigured, NotSent, Route
 from fiscal.authorities.sefaz import Sefaz
-from fiscal.models import Attempt, FiscalDocument, State
-from fiscal.selectors.documents import locked_document
+from fiscal.models import Attempt, Company, FiscalDocument, State
+from fiscal.selectors import hot_rows
 from fiscal.services import archive, authority_status, company_queue, consumption, verdicts
 from fiscal.services.certificates import credentials_of
 from lib import clock
@@ -42,34 +42,40 @@ class Sending:
 
     attempt_id: int
     document_id: int
+    company: Company
     id_lote: str
     xml: bytes
     to: Sefaz
 
 
-# Signs the locked document if it has to be signed (now), without saving it; answers what then
-# archives the bytes (signing_step.sign_row), or None when they stand.
-Sign = Callable[[FiscalDocument], Callable[[], bytes] | None]
+# What archives the bytes of a signature that was just made, and answers them.
+Keep = Callable[[], bytes]
+# Signs the locked document if it has to be signed (now), without saving it (signing_step.sign_row);
+# None when its signature stands.
+Sign = Callable[[FiscalDocument], Keep | None]
 
 
-def transmit(document_id: int, *, sign: Sign | None = None) -> None:
+def transmit(document_id: int, *, sign: Sign | None = None) -> FiscalDocument | None:
     """Send the document once, if it is to be sent and may be now. Safe to run again.
 
-    Afterwards its state tells how it went; `indefinido` must only be asked about, never sent.
+    Answers the document as the attempt left it, or None when there was none. Its state tells how it
+    went; `indefinido` must only be asked about, never sent.
     """
     sending = begin(document_id, now=clock.now(), sign=sign)
-    if sending is None:
-        return
+    return send(sending) if sending else None
+
+
+def send(sending: Sending) -> FiscalDocument:
+    """Make the call of an open attempt, outside of any transaction, and record what came."""
     try:
         answer = sending.to.authorize(sending.xml, id_lote=sending.id_lote, sync=True)
     except NotSent as error:
-        record_not_sent(sending, error, now=clock.now())
+        return record_not_sent(sending, error, now=clock.now())
     except Misconfigured as error:
-        record_misconfigured(sending, error, now=clock.now())
+        return record_misconfigured(sending, error, now=clock.now())
     except Lost as error:
-        record_lost(sending, error, now=clock.now())
-    else:
-        record_answer(sending, answer, now=clock.now())
+        return record_lost(sending, error, now=clock.now())
+    return record_answer(sending, answer, now=clock.now())
 
 
 def authority_of(document: FiscalDocument, *, tp_emis: int | None = None) -> Sefaz:
@@ -91,22 +97,28 @@ def begin(document_id: int, *, now: datetime, sign: Sign | None = None) -> Sendi
     A signature that is due is made in the same transaction, so that the row is written once. A
     document that was replaced by another in a contingency is never sent again (CON-3).
     """
-    document = locked_document(document_id)
+    document = hot_rows.locked_document(document_id)
     if document.superseded_by_id:
         return None
-    keep = sign(document) if sign else None
+    return begin_row(document, sign(document) if sign else None, now=now)
+
+
+def begin_row(document: FiscalDocument, keep: Keep | None, *, now: datetime) -> Sending | None:
+    """`begin` on a row that this transaction has locked, or has not inserted yet.
+
+    `keep` archives a signature that was just made and not saved; the row is saved with it.
+    """
     if document.state not in SENDABLE:
         return None
     to = authority_of(document)
     until = _blocked_until(document, to.route, now)
-    if until is not None:
-        document.next_attempt_at = until
-        document.save()
-        if keep:
-            keep()
-        return None
-    xml = keep() if keep else archive.signed_xml(document)
-    return _open(document, xml, to, now)
+    if until is None:
+        return _open(document, keep, to, now)
+    document.next_attempt_at = until
+    document.save()
+    if keep:
+        keep()
+    return None
 
 
 def _blocked_until(document: FiscalDocument, route: Route, now: datetime) -> datetime | None:
@@ -122,12 +134,11 @@ def _blocked_until(document: FiscalDocument, route: Route, now: datetime) -> dat
 def _told_to_wait(document: FiscalDocument, now: datetime) -> datetime | None:
     """The company stopped, or the taxpayer told to stop by the authority (656)."""
     who = consumption.caller(document.company.document, document.ambiente)
-    blocks = consumption.blocks_of(
-        who,
-        {
-            company_queue.SERVICE: str(document.company_id),
-            consumption.Service.AUTHORIZE: document.chave or "",
-        },
+    blocks = hot_rows.blocks(
+        who.base,
+        who.ambiente,
+        one=(company_queue.SERVICE, str(document.company_id)),
+        other=(consumption.Service.AUTHORIZE, document.chave or ""),
         now=now,
     )
     return max(blocks, default=None)
@@ -145,7 +156,11 @@ def _counted_out(document: FiscalDocument, now: datetime) -> datetime | None:
     return None
 
 
-def _open(document: FiscalDocument, xml: bytes, to: Sefaz, now: datetime) -> Sending:
+def _open(document: FiscalDocument, keep: Keep | None, to: Sefaz, now: datetime) -> Sending:
+    document.begin(again_at=now + DEADLINE)
+    document.id_lote = new_lote(now)
+    document.save()
+    xml = keep() if keep else archive.signed_xml(document)
     attempt = Attempt.objects.create(
         account_id=document.account_id,
         company_id=document.company_id,
@@ -153,14 +168,11 @@ def _open(document: FiscalDocument, xml: bytes, to: Sefaz, now: datetime) -> Sen
         kind=Attempt.Kind.AUTHORIZE,
         subject=document.chave or "",
         authority=to.route.authority,
-        id_lote=new_lote(now),
+        id_lote=document.id_lote,
         sha256=hashlib.sha256(xml).hexdigest(),
         started_at=now,
     )
-    document.begin(again_at=now + DEADLINE)
-    document.id_lote = attempt.id_lote
-    document.save()
-    return Sending(attempt.pk, document.pk, attempt.id_lote, xml, to)
+    return Sending(attempt.pk, document.pk, document.company, document.id_lote, xml, to)
 
 
 def new_lote(now: datetime) -> str:
@@ -179,17 +191,18 @@ def is_being_sent(subject: str, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def record_answer(sending: Sending, answer: Answer, *, now: datetime) -> None:
+def record_answer(sending: Sending, answer: Answer, *, now: datetime) -> FiscalDocument:
     """The reply, whatever it says: kept with the attempt, and the document moves accordingly."""
     document, attempt = _locked(sending)
     attempt.reply = archive.packed(answer.raw)
     attempt.elapsed_ms = answer.elapsed_ms
     verdicts.apply(document, attempt, answer, route=sending.to.route, now=now, sent=sending.xml)
     _close(attempt, now)
+    return document
 
 
 @transaction.atomic
-def record_not_sent(sending: Sending, error: NotSent, *, now: datetime) -> None:
+def record_not_sent(sending: Sending, error: NotSent, *, now: datetime) -> FiscalDocument:
     """REC-8: no byte left, so the same bytes may go at the next occasion."""
     document, attempt = _locked(sending)
     authority_status.record_failure(sending.to.route, now=now)
@@ -197,10 +210,13 @@ def record_not_sent(sending: Sending, error: NotSent, *, now: datetime) -> None:
     attempt.elapsed_ms = error.elapsed_ms
     verdicts.postpone(document, again_at=now + verdicts.pause_after(document))
     _close(attempt, now)
+    return document
 
 
 @transaction.atomic
-def record_misconfigured(sending: Sending, error: Misconfigured, *, now: datetime) -> None:
+def record_misconfigured(
+    sending: Sending, error: Misconfigured, *, now: datetime
+) -> FiscalDocument:
     """Refused at the door (403, 495, 496): nothing was processed, and nothing will be for now."""
     document, attempt = _locked(sending)
     until = now + verdicts.STOPPED
@@ -210,10 +226,11 @@ def record_misconfigured(sending: Sending, error: Misconfigured, *, now: datetim
     verdicts.postpone(document, again_at=until)
     _close(attempt, now)
     log.warning("company.stopped", extra={"company_id": document.company_id})
+    return document
 
 
 @transaction.atomic
-def record_lost(sending: Sending, error: Lost, *, now: datetime) -> None:
+def record_lost(sending: Sending, error: Lost, *, now: datetime) -> FiscalDocument:
     """The outcome is unknown: from here on only a query may follow (REC-1)."""
     document, attempt = _locked(sending)
     authority_status.record_failure(sending.to.route, now=now)
@@ -224,12 +241,13 @@ def record_lost(sending: Sending, error: Lost, *, now: datetime) -> None:
         document.lose(again_at=now + verdicts.FIRST_QUERY)
         document.save()
     _close(attempt, now)
+    return document
 
 
 def _locked(sending: Sending) -> tuple[FiscalDocument, Attempt]:
     # The lock on the document is the one on its attempts.
-    document = locked_document(sending.document_id)
-    return document, Attempt.objects.get(pk=sending.attempt_id)
+    document = hot_rows.relocked_document(sending.document_id, sending.company)
+    return document, hot_rows.attempt_by_id(sending.attempt_id)
 
 
 def _close(attempt: Attempt, now: datetime) -> None:

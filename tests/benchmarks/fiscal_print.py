@@ -10,12 +10,12 @@ from benchmarks.report import Row
 
 MAX_RATIO = 1.3
 MAX_HIT_MS = 5
-KINDS = (5, 150)  # items: one page, and several
+FEW, MANY = 5, 150  # items: one page, and several
 
 
 def measure(lab: Lab) -> Iterator[Row]:
     """On one engine: the database has little to do with it."""
-    for items in KINDS:
+    for items in (FEW, lab.size(MANY, 20)):
         name = f"DANFE de {items} itens"
         result = lab.case(
             "fiscal_paper.time_danfe",

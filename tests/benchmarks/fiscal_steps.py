@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks import fiscal_lab
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Min
@@ -90,6 +91,15 @@ def _counted(work: Any) -> dict[str, int]:
 
 def _table(text: str) -> str:
     return "document" if "fiscal_fiscaldocument" in text.split("(")[0].split("SET")[0] else ""
+
+
+def database() -> int:
+    """The process that all processes of the database come from; 0 when there is none."""
+    if connection.vendor != "postgresql":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return fiscal_lab.parent_of(cursor.fetchone()[0])
 
 
 def keys(*, company: int, modelo: int) -> dict[str, str]:

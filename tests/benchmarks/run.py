@@ -19,7 +19,7 @@ from benchmarks.lab import POSTGRES, SQLITE, CaseFailed, Lab, set_up  # noqa: E4
 
 set_up()
 
-from benchmarks import api, fiscal_build, lists, pdf, spreadsheet, writing  # noqa: E402
+from benchmarks import api, fiscal, lists, pdf, spreadsheet, writing  # noqa: E402
 from benchmarks.report import Row, as_json, as_table  # noqa: E402
 
 SUBJECTS: dict[str, Callable[[Lab], Iterator[Row]]] = {
@@ -29,7 +29,7 @@ SUBJECTS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "api": api.measure,
     "pdf": pdf.measure,
     "import": spreadsheet.measure,
-    "fiscal": fiscal_build.measure,
+    "fiscal": fiscal.measure,
 }
 
 

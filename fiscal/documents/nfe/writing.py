@@ -38,6 +38,11 @@ def write(data: Data, identity: Identity, *, chave: str, tp_imp: str = "") -> by
     return "".join(pieces).encode()
 
 
+def load(modelo: int) -> None:
+    """Compile the layout of a model now instead of with its first document."""
+    _writer(modelo)
+
+
 @cache
 def _writer(modelo: int) -> generator.Writer:
     return generator.compiled(modelo)

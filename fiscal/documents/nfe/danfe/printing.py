@@ -21,7 +21,7 @@ from lib import pdf
 # Raised by hand when the same XML would print differently: part of the cache key (PDF-1).
 LAYOUT_VERSION = 1
 
-_TEMPLATES = Path(__file__).resolve().parents[4] / "templates" / "fiscal" / "danfe"
+TEMPLATES = Path(__file__).resolve().parents[4] / "templates" / "fiscal" / "danfe"
 _PLAIN = DanfeOptions()
 # 990 items with the longest texts are some 150 sheets.
 _LIMITS = pdf.Limits(html_size=16 * 2**20, pdf_size=20 * 2**20, pages=400, layout_cpu_seconds=140)
@@ -108,7 +108,7 @@ def _logo(options: DanfeOptions) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
