@@ -134,6 +134,7 @@ MODEL_CAPABILITIES: dict[str, Capability | None] = {
     "accounts.idempotencyrecord": None,
     "accounts.job": Capability.BILLING_RUN,
     "accounts.joberror": Capability.BILLING_RUN,
+    "accounts.taskcall": None,
     "accounts.webhookendpoint": Capability.WEBHOOKS,
     "accounts.webhookevent": Capability.WEBHOOKS,
     "accounts.webhookdelivery": Capability.WEBHOOKS,
@@ -189,7 +190,7 @@ MODEL_CAPABILITIES: dict[str, Capability | None] = {
     "fiscal.mailmessage": Capability.FISCAL_FILES,
     "fiscal.backup": Capability.FISCAL_FILES,
     "fiscal.printcache": Capability.FISCAL_FILES,
-    "fiscal.contingency": None,
+    "fiscal.contingency": Capability.FISCAL_FILES,
     "fiscal.consumption": None,
 }
 

@@ -1,7 +1,7 @@
 """What is answered where no view is: unknown addresses, bad requests and our own faults.
 
-Programs (/api/, /crm/, /v2/) get what their API documents; people get a plain page, made without
-templates and database, which may be what failed.
+Programs (/api/, /crm/, /v2/ and its files) get what their API documents; people get a plain page,
+made without templates and database, which may be what failed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 
 _PROGRAMS = ("/api/", "/crm/")
-_FISCAL = "/v2/"
+_FISCAL = (
+    "/v2/",
+    "/arquivos/",
+    "/arquivos_development/",
+    "/notas_fiscais/",
+    "/notas_fiscais_consumidor/",
+)
 _PAGE = (
     '<!doctype html><html lang="pt-br"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width"><title>{}</title>'

@@ -168,6 +168,8 @@ FISCAL_VOID_SUBSCRIBERS: tuple[str, ...] = ()
 # anchors beside the usual ones.
 FISCAL_ENDPOINTS_BASE = env.str("FISCAL_ENDPOINTS_BASE", default="")
 FISCAL_CA_FILE = env.str("FISCAL_CA_FILE", default="")
+# NF-e that one worker of the queue has on their way at once (PostgreSQL; the embedded database: 1).
+FISCAL_SENDERS = number("FISCAL_SENDERS", default=4)
 
 # The installation's mail server, for companies without one of their own; empty sends nothing.
 EMAIL_HOST = env.str("EMAIL_HOST", default="")

@@ -7,6 +7,9 @@ import os
 import sys
 import threading
 
+worker_class = "devtools.web_worker.Worker"
+limit_request_line = 8190  # the most there is: a list of filters may be long
+
 
 def on_starting(arbiter: object) -> None:
     """Wait for an open gate; gunicorn calls this after the import and before it listens.

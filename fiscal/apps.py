@@ -3,7 +3,7 @@ from django.apps import AppConfig
 
 class FiscalConfig(AppConfig):
     name = "fiscal"
-    verbose_name = "Documentos fiscais"
+    verbose_name = "Emissão fiscal"
 
     def ready(self) -> None:
         """A worker of the queue is ready for documents before it takes its first task."""

@@ -239,9 +239,23 @@ def _is_issued_by(certificate: x509.Certificate, other: x509.Certificate) -> boo
     """Whether `other` is the issuer; False too for names and keys that cannot be read."""
     try:
         certificate.verify_directly_issued_by(other)  # compares the names first
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except UnsupportedAlgorithm:
+        # The curve of root v13 and of those below it. Chains only bring warnings, so identifiers
+        # may tell.
+        return _names_key_of(certificate, other)
+    except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def _names_key_of(certificate: x509.Certificate, other: x509.Certificate) -> bool:
+    """Whether the one names the key of the other as its issuer's (RFC 5280, §4.2.1.1)."""
+    above, own = x509.AuthorityKeyIdentifier, x509.SubjectKeyIdentifier
+    try:
+        named = certificate.extensions.get_extension_for_class(above).value.key_identifier
+        return named == other.extensions.get_extension_for_class(own).value.digest
+    except (x509.ExtensionNotFound, ValueError):
+        return False
 
 
 def _common_name(leaf: x509.Certificate) -> str:

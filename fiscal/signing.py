@@ -94,6 +94,18 @@ class Signer:
         return signature.encode("ascii"), digest
 
 
+def signed_again(document: bytes, signer: Signer) -> bytes:
+    """An NFe as `Signer` signed it, under another certificate: all but the signature stays (REC-3).
+
+    `document` is as it was archived, without any wrapper. Raises ValueError for another form.
+    """
+    start, end = document.index(b"<infNFe"), document.index(b"</infNFe>") + len(b"</infNFe>")
+    inner = document[start:end].replace(b"<infNFe", f'<infNFe xmlns="{NFE}"'.encode(), 1)
+    element_id = inner[inner.index(b' Id="') + 5 :].partition(b'"')[0].decode()
+    signature, _ = signer.signature(inner, element_id=element_id)
+    return document[: document.rindex(b"<Signature ")] + signature + b"</NFe>"
+
+
 # --- verifying -------------------------------------------------------------------------------
 
 # Which child of which root is signed (SIG-2). Nothing else is looked at, so a signature moved

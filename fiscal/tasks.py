@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-def process_document(document_id: int) -> None:
-    """Sign and send a document that was just accepted; one that is further on is left alone."""
-    from fiscal.services.delivery import advance
+def send_waiting() -> int:
+    """Send the documents that wait; called for by those that write them, and each minute."""
+    from fiscal.services.dispatch import work
 
-    advance(document_id)
+    return work()
 
 
 def resume_document(document_id: int) -> None:
@@ -24,7 +24,7 @@ def resume_event(event_id: int) -> None:
 
 
 def resume_void(void_id: int) -> None:
-    from fiscal.services.inutilizacao import send
+    from fiscal.services.void_sending import send
 
     send(void_id)
 
@@ -38,7 +38,7 @@ def sweep_documents() -> int:
 
 def review_authorities() -> int:
     """Ask silent authorities for their status; enter and leave contingency. Each minute."""
-    from fiscal.services.contingency import review_now
+    from fiscal.services.contingency_review import review_now
 
     return review_now()
 
@@ -52,7 +52,7 @@ def sweep_numbers() -> int:
 
 def warn_certificates() -> int:
     """Tell of certificates that are about to end (CRT-5). Each night."""
-    from fiscal.services.certificates import warn_expiring
+    from fiscal.services.certificate_expiry import warn_expiring
     from lib import clock
 
     return warn_expiring(at=clock.now())

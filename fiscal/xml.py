@@ -61,8 +61,12 @@ def parse(raw: bytes, *, limit: int = READ_LIMIT) -> etree._Element:
     try:
         # A parser of its own: a shared one is a lock between threads, a new one costs microseconds.
         root = etree.fromstring(raw, _parser())
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise BadXml(f"XML malformado: {error}") from None
+    except etree.XMLSyntaxError as error:
+        # The parser's own words are English; the place is what helps.
+        line, column = error.position
+        raise BadXml(f"XML malformado na linha {line}, coluna {column}.") from error
+    except ValueError as error:
+        raise BadXml("XML malformado.") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise BadXml("O XML não pode trazer DOCTYPE nem entidades.")
     return root

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, SubElement
 
@@ -191,6 +192,9 @@ class Printer:
             pages = document.render(
                 font_config=self._fonts, stylesheets=self._stylesheets(job), **_OPTIONS
             )
+        if job.fit_height:
+            for page in pages.pages:
+                _cut_below_content(page)
         buffer = _Bounded(job.limits)
         pages.write_pdf(buffer, **_OPTIONS)
         return Printed(buffer.getvalue(), len(pages.pages), tuple(fetcher.warnings))
@@ -203,6 +207,25 @@ class Printer:
 
 
 _OPTIONS = {"pdf_variant": PDF_VARIANT}
+
+
+def _cut_below_content(page: Any) -> None:
+    """End the page where its content and its bottom margin end.
+
+    CSS has no page as high as its content, and a second layout would double the cost. The writer
+    takes the height of the sheet from `page.height` and measures everything else from the top.
+    """
+    box = page._page_box
+    root = box.children[0]
+    bottom = max(
+        (child.position_y + child.margin_height() for child in _body(root).children),
+        default=root.position_y,
+    )
+    page.height = min(page.height, bottom + box.margin_bottom)
+
+
+def _body(root: Any) -> Any:
+    return next((child for child in root.children if child.element_tag == "body"), root)
 
 
 class _Bounded(io.BytesIO):

@@ -64,6 +64,8 @@ class RenderJob:
     `context` is plain data for the Jinja template (Decimal and date allowed); None says that
     `html_template` is the finished HTML. `assets` are the bytes behind `asset:<name>` URLs.
     `watermark` is drawn across every page. `language` is the document's (`pt-BR`).
+    `fit_height` ends each page below its content, as a paper roll is cut: the height that the
+    HTML gives to its pages is then the longest one.
     """
 
     html_template: str
@@ -72,6 +74,7 @@ class RenderJob:
     assets: Mapping[str, bytes] = field(default_factory=dict)
     watermark: str | None = None
     language: str = "pt-BR"
+    fit_height: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -177,6 +180,7 @@ def send_job(channel: socket.socket, job: RenderJob) -> None:
         "context": job.context,
         "watermark": job.watermark,
         "language": job.language,
+        "fit_height": job.fit_height,
         "limits": asdict(job.limits),
         "assets": names,
     }

@@ -29,10 +29,41 @@ APPEND_ONLY = (
 )
 
 
+# In these folders and modules the database is reached by other processes.
+BY_PROCESS = ("e2e/", "soak/", "test_dev_script", "test_benchmarks", "test_support_postgres")
+DATABASE = {"db", "transactional_db"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--of-database",
+        action="store_true",
+        help="only what can depend on the database: the rest has run with the other engine",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--of-database"):
+        others = [item for item in items if not _sees_database(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _sees_database(item)]
+
+
+def _sees_database(item: pytest.Item) -> bool:
+    """pytest-django refuses the database to a test that has not asked for it."""
+    asked = DATABASE & set(getattr(item, "fixturenames", ())) or item.get_closest_marker(
+        "django_db"
+    )
+    by_process = any(name in item.nodeid for name in BY_PROCESS)
+    return bool(asked) or by_process or hasattr(getattr(item, "module", None), "subprocess")
+
+
 def pytest_configure() -> None:
     # pytest-django has read the settings by now.
     settings.DATA_DIR = _FOLDER
     settings.MEDIA_ROOT = _FOLDER / "media"
+    # Another thread sees nothing of the transaction that a test runs in.
+    settings.FISCAL_SENDERS = 1
 
 
 def pytest_unconfigure() -> None:

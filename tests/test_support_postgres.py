@@ -146,6 +146,41 @@ def test_a_command_gets_the_database_and_its_exit_code_is_returned():
     assert not Path(done.stdout.strip().partition("host=")[2]).exists()
 
 
+LOSES_ITS_SERVER = """
+import os, signal, sys, time, psycopg
+url = os.environ["DATABASE_URL"]
+lost = psycopg.connect(url, autocommit=True)
+began = lost.execute("SELECT pg_postmaster_start_time()").fetchone()
+os.kill(int(os.environ["POSTGRES_KEEPER"]), getattr(signal, sys.argv[1]))
+until = time.monotonic() + 20
+while time.monotonic() < until:
+    try:
+        with psycopg.connect(url) as found:
+            if found.execute("SELECT pg_postmaster_start_time()").fetchone() != began:
+                break
+    except psycopg.OperationalError:
+        time.sleep(0.05)
+else:
+    sys.exit(4)
+try:
+    lost.execute("SELECT 1")
+except psycopg.OperationalError:
+    sys.exit(5)
+"""
+
+
+@pytest.mark.parametrize("sig", ["SIGUSR1", "SIGUSR2"])
+def test_a_command_may_have_its_server_taken_away_and_brought_back(sig):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, sys.executable, "-c", LOSES_ITS_SERVER, sig],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (5, "")
+
+
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_reaches_the_command_and_the_server_still_stops(sig):
     code = "import os, time; print(os.environ['DATABASE_URL'], flush=True); time.sleep(60)"

@@ -19,6 +19,7 @@ from accounts.models import (
     IdempotencyRecord,
     Job,
     JobError,
+    TaskCall,
 )
 from accounts.services.jobs import request_cancel
 from lib.errors import DomainError
@@ -129,3 +130,13 @@ class HeartbeatAdmin(TenantAdmin):
     section = SYSTEM
     list_display = ("name", "at")
     fields = ("name", "at")
+
+
+@admin.register(TaskCall)
+class TaskCallAdmin(TenantAdmin):
+    """Which tasks are on their way."""
+
+    tenant_path = ()
+    section = SYSTEM
+    list_display = ("task", "called_at")
+    fields = ("task", "called_at")

@@ -1,7 +1,7 @@
 from accounts.models.account import Account, Heartbeat, TenantManager, TenantModel, TenantQuerySet
 from accounts.models.audit import AuditEvent
 from accounts.models.idempotency import IdempotencyRecord
-from accounts.models.job import Job, JobError
+from accounts.models.job import Job, JobError, TaskCall
 from accounts.models.token import ApiToken
 from accounts.models.user import Membership, User
 from accounts.models.webhook import (
@@ -20,6 +20,7 @@ __all__ = [
     "Job",
     "JobError",
     "Membership",
+    "TaskCall",
     "TenantManager",
     "TenantModel",
     "TenantQuerySet",

@@ -9,6 +9,23 @@ from accounts.models.account import TenantModel
 from accounts.models.user import User
 
 
+class TaskCall(models.Model):
+    """A task of which one is enough: `called_at` is set from its call to its beginning.
+
+    See accounts.services.calls. Of no account: the task works for all.
+    """
+
+    task = models.CharField("tarefa", max_length=100, primary_key=True)
+    called_at = models.DateTimeField("chamada em", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "chamada de tarefa"
+        verbose_name_plural = "chamadas de tarefas"
+
+    def __str__(self) -> str:
+        return self.task
+
+
 class Job(TenantModel):
     """A long task with progress. The worker writes `heartbeat_at`; silence means it died."""
 

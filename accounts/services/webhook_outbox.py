@@ -36,6 +36,10 @@ class _Call:
 
     account_id: int
 
+    def __post_init__(self) -> None:
+        # Django tells of one that fails by its name, which an object has not.
+        object.__setattr__(self, "__qualname__", nudge_after_commit.__qualname__)
+
     def __call__(self) -> None:
         active = WebhookEndpoint.objects.filter(state=WebhookEndpoint.State.ACTIVE)
         if active.filter(account_id=self.account_id).exists():

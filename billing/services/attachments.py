@@ -97,7 +97,10 @@ def save_attachments(
 def drop_files(attachments: Iterable[Attachment]) -> None:
     """Delete the files when the transaction commits: for whoever deletes the rows otherwise."""
     for attachment in attachments:
-        transaction.on_commit(partial(_delete_file, attachment.storage_key), robust=True)
+        run = partial(_delete_file, attachment.storage_key)
+        # Django tells of one that fails by its name, which a partial has not.
+        run.__qualname__ = _delete_file.__qualname__  # type: ignore[attr-defined]
+        transaction.on_commit(run, robust=True)
 
 
 def purge_orphans() -> int:

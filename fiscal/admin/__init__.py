@@ -1,3 +1,23 @@
-from fiscal.admin import authorities, certificates, companies, documents, hooks, mail
+from fiscal.admin import (
+    authorities,
+    certificates,
+    companies,
+    documents,
+    hooks,
+    mail,
+    records,
+    series,
+    voids,
+)
 
-__all__ = ["authorities", "certificates", "companies", "documents", "hooks", "mail"]
+__all__ = [
+    "authorities",
+    "certificates",
+    "companies",
+    "documents",
+    "hooks",
+    "mail",
+    "records",
+    "series",
+    "voids",
+]

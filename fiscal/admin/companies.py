@@ -1,27 +1,32 @@
-"""Companies and their series, written by the services of the API: one set of rules for both."""
+"""Companies, written by the services of the API: one set of rules for both."""
 
 from __future__ import annotations
 
-import base64
 from typing import Any, ClassVar
 
-from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
 
-from accounts.admin_base import TenantAdmin, TenantForm, shown_once
+from accounts.admin_base import shown_once
 from accounts.admin_display import chip
 from accounts.admin_trail import actor_in
-from accounts.services.audit import SYSTEM, record
-from fiscal.admin.sections import ISSUING
-from fiscal.errors import InvalidRequest, RecordInvalid
-from fiscal.models import Company, Series
-from fiscal.services.companies import change_company, create_company, opened, rehearsal
+from accounts.services.audit import Actor
+from fiscal.admin.acts import Act, ActingScreen, Done
+from fiscal.admin.certificates import validity_chip
+from fiscal.admin.columns import MODELS
+from fiscal.admin.company_forms import NUMBERS, TYPED, WHERE, CompanyForm
+from fiscal.admin.outlook import Outlook
+from fiscal.admin.sections import ISSUING, SETUP
+from fiscal.models import Certificate, Company
+from fiscal.services.companies import opened, remove_company
 from fiscal.services.company_fields import AMBIENTES
-from fiscal.services.numbering import set_next_number
+from fiscal.services.staff_orders import renew_token
 from lib import clock
-from lib.br import normalise_document, only_digits
+from lib.templatetags.br import EMPTY, data, documento
 
 _IDENTITY = (
     "cnpj",
@@ -53,90 +58,54 @@ _CSC = (
     "id_token_nfce_homologacao",
     "codigo_homologacao",
 )
-# Typed, and never shown again.
-_CODES = {"codigo_producao": "csc_nfce_producao", "codigo_homologacao": "csc_nfce_homologacao"}
-_TYPED = (*_CODES, "certificado", "senha_certificado")
+_CERTIFICATE = ("certificado", "senha_certificado", "certificado_especifico")
+_LOGO = ("logotipo", "remove_logotipo")
 
 
-def _password(label: str) -> forms.CharField:
-    widget = forms.PasswordInput(attrs={"autocomplete": "off"})
-    help_text = "Em branco: fica o que está guardado."
-    return forms.CharField(
-        label=label, widget=widget, required=False, strip=False, help_text=help_text
-    )
+def _is_live(company: Company) -> bool:
+    return company.removed_at is None
 
 
-class CompanyForm(TenantForm):
-    """A company as people type it; what is wrong with it is told by the service's rules."""
+def _renew(ambiente: str) -> Act:
+    def run(company: Company, data: dict[str, Any], actor: Actor) -> Done:
+        raw = renew_token(company, ambiente=ambiente, actor=actor)
+        return Done(f"Token de {WHERE[ambiente]}", secret=raw)
 
-    cnpj = forms.CharField(label="CNPJ", max_length=18, required=False)
-    cpf = forms.CharField(label="CPF", max_length=14, required=False)
-    telefone = forms.CharField(label="telefone", max_length=20, required=False)
-    cep = forms.CharField(label="CEP", max_length=10, required=False)
-    codigo_producao = _password("CSC de produção")
-    codigo_homologacao = _password("CSC de homologação")
-    certificado = forms.FileField(label="certificado A1 (PFX ou P12)", required=False)
-    senha_certificado = _password("senha do certificado")
+    return Act(
+        f"token-{ambiente}", f"Trocar token de {WHERE[ambiente]}", "Trocar o token",
+        "Manter o token atual", SETUP, _is_live, run,
+        notes=lambda row: [
+            "O token atual deixa de valer na hora: o sistema que o usa para de emitir até "
+            "receber o novo.",
+            "O token novo é mostrado uma vez só, na próxima página.",
+        ],
+    )  # fmt: skip
 
-    def clean_cnpj(self) -> str:
-        return normalise_document(self.cleaned_data["cnpj"])
 
-    def clean_cpf(self) -> str:
-        return normalise_document(self.cleaned_data["cpf"])
+def _remove(company: Company, data: dict[str, Any], actor: Actor) -> Done:
+    remove_company(company.pk, account=company.account, actor=actor, at=clock.now())
+    return Done("Empresa excluída. Os documentos dela continuam guardados.")
 
-    def clean_telefone(self) -> str:
-        return only_digits(self.cleaned_data["telefone"])
 
-    def clean_cep(self) -> str:
-        return only_digits(self.cleaned_data["cep"])
-
-    def body(self) -> dict[str, Any]:
-        """The attributes of the API: all of a new company, those that were changed of another."""
-        data = self.cleaned_data
-        names = self.changed_data if self.instance.pk else list(data)
-        body = {name: data[name] for name in names if name not in ("account", *_TYPED)}
-        body |= {campo: data[name] for name, campo in _CODES.items() if data.get(name)}
-        upload = data.get("certificado")
-        if upload is not None:
-            upload.seek(0)
-            body["arquivo_certificado_base64"] = base64.b64encode(upload.read()).decode()
-            body["senha_certificado"] = data["senha_certificado"]
-        return body
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean()
-        if self.errors:
-            return data
-        try:
-            with rehearsal(True):
-                self.write(SYSTEM)
-        except RecordInvalid as refusal:
-            for fault in refusal.erros:
-                self._tell(fault.campo, fault.mensagem)
-        return data
-
-    def _tell(self, campo: str, mensagem: str) -> None:
-        names = {"arquivo_certificado_base64": "certificado"}
-        names |= {sent: name for name, sent in _CODES.items()}
-        name = names.get(campo, campo)
-        known = name in self.fields
-        text = mensagem.removeprefix(f"{campo} ") if known else mensagem
-        self.add_error(name if known else None, text)
-
-    def write(self, actor: Any) -> Company:
-        """Create or change the company. Raises RecordInvalid."""
-        common = {"body": self.body(), "actor": actor, "at": clock.now()}
-        if self.instance.pk is None:
-            return create_company(self.cleaned_data["account"], **common)
-        return change_company(self.instance.pk, account=self.instance.account, **common)
+_REMOVE = Act(
+    "excluir", "Excluir empresa", "Excluir a empresa", "Manter a empresa", SETUP, _is_live, _remove,
+    is_danger=True,
+    notes=lambda row: [
+        f"{row.nome}, {documento(row.document)}.",
+        "Os tokens param de valer, e o certificado, o CSC e as senhas são apagados. Não tem volta.",
+        "Os documentos ficam guardados pelo prazo da lei, sem acesso pela API.",
+    ],
+)  # fmt: skip
 
 
 @admin.register(Company)
-class CompanyAdmin(TenantAdmin):
+class CompanyAdmin(ActingScreen):
     """Issuers. A new one gets its tokens, shown once."""
 
     section = ISSUING
     form = CompanyForm
+    acts: ClassVar[tuple[Act, ...]] = (*map(_renew, AMBIENTES), _REMOVE)
+    change_form_template = "admin/fiscal/acting_form.html"
     list_display = ("nome", "documento", "uf", "issues", "certificate", "situation")
     list_filter = ("uf", "habilita_nfe", "habilita_nfce")
     search_fields = ("nome", "nome_fantasia", "cnpj", "cpf")
@@ -145,19 +114,16 @@ class CompanyAdmin(TenantAdmin):
         (None, {"fields": (*_IDENTITY, "situation")}),
         ("Endereço", {"fields": (*_ADDRESS, "codigo_municipio")}),
         ("Documentos", {"fields": _ISSUES}),
+        ("Séries e números", {"fields": (*NUMBERS, "all_series")}),
+        ("Certificado", {"fields": ("certificates", *_CERTIFICATE)}),
+        ("NFC-e: código de segurança (CSC)", {"fields": (*_CSC, "codes")}),
+        ("Logotipo", {"fields": ("logo_preview", *_LOGO)}),
         ("E-mail", {"fields": _MAIL}),
-        ("NFC-e", {"fields": _CSC}),
-        (
-            "Certificado",
-            {"fields": ("certificate", "certificado", "senha_certificado",
-                        "certificado_especifico")},
-        ),
         ("Registro", {"fields": ("created_at", "updated_at", "removed_at")}),
-    )  # fmt: skip
+    )
     only_on_add = ("cnpj", "cpf")
     editable: ClassVar[tuple[str, ...]] = (
-        *_IDENTITY[2:], *_ADDRESS, *_ISSUES, *_MAIL, *_CSC, "certificado", "senha_certificado",
-        "certificado_especifico",
+        *_IDENTITY[2:], *_ADDRESS, *_ISSUES, *_MAIL, *_CSC, *_CERTIFICATE, *_LOGO, *NUMBERS,
     )  # fmt: skip
     may_add = True
 
@@ -168,14 +134,18 @@ class CompanyAdmin(TenantAdmin):
         found = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return found
-        return [
-            (title, {**options, "fields": [n for n in options["fields"] if n not in _TYPED]})
+        hidden = (*TYPED, *NUMBERS)
+        kept = [
+            (title, {**options, "fields": [n for n in options["fields"] if n not in hidden]})
             for title, options in found
         ]
+        return [one for one in kept if one[1]["fields"]]
+
+    # --- what is shown ------------------------------------------------------------------------
 
     @admin.display(description="CNPJ ou CPF", ordering="cnpj")
     def documento(self, company: Company) -> str:
-        return company.document
+        return documento(company.document)
 
     @admin.display(description="emite")
     def issues(self, company: Company) -> str:
@@ -188,8 +158,50 @@ class CompanyAdmin(TenantAdmin):
 
     @admin.display(description="certificado até")
     def certificate(self, company: Company) -> str:
-        ends = [row.not_after for row in company.certificates.all()]
-        return f"{max(ends):%d/%m/%Y}" if ends else "nenhum"
+        rows = sorted(company.certificates.all(), key=lambda row: row.not_after)
+        if not rows:
+            return chip("neutral", "cross", "Nenhum")
+        now = clock.now()
+        return format_html("{} {}", data(rows[-1].not_after), validity_chip(rows[-1], now=now))
+
+    @admin.display(description="certificados guardados")
+    def certificates(self, company: Company) -> str:
+        now = clock.now()
+        rows = sorted(company.certificates.all(), key=lambda row: row.not_after, reverse=True)
+        lines = (
+            (row.subject, data(row.not_before), data(row.not_after), validity_chip(row, now=now))
+            for row in rows
+        )
+        return format_html_join("", "<p>{}<br>de {} a {} {}</p>", lines) or "Nenhum."
+
+    @admin.display(description="todas as séries")
+    def all_series(self, company: Company) -> str:
+        rows = company.series.order_by("ambiente", "modelo", "serie")
+        lines = [
+            (
+                reverse("admin:fiscal_series_change", args=(row.pk,)),
+                f"{MODELS.get(row.modelo, row.modelo)} série {row.serie}, {WHERE[row.ambiente]}",
+                row.next_number,
+            )
+            for row in rows
+        ]
+        return format_html_join("", '<a href="{}">{}</a>: próximo {}<br>', lines) or (
+            "Nenhum número usado até agora."
+        )
+
+    @admin.display(description="CSC guardado")
+    def codes(self, company: Company) -> str:
+        """Whether there is one; never which."""
+        kept = {where: bool(getattr(company, f"csc_nfce_{where}")) for where in AMBIENTES}
+        return ", ".join(f"{WHERE[where]}: {'sim' if is_set else 'não'}"
+                         for where, is_set in kept.items())  # fmt: skip
+
+    @admin.display(description="logotipo atual")
+    def logo_preview(self, company: Company) -> str:
+        if not company.logo:
+            return EMPTY
+        url = reverse("admin:fiscal_company_logo", args=(company.pk,))
+        return format_html('<img class="logotipo-danfe" src="{}" alt="Logotipo">', url)
 
     @admin.display(description="situação", ordering="removed_at")
     def situation(self, company: Company) -> str:
@@ -198,13 +210,44 @@ class CompanyAdmin(TenantAdmin):
         return chip("success", "check", "Ativa")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("certificates")
+        kept = Certificate.objects.defer("key", "pem")
+        return super().get_queryset(request).prefetch_related(Prefetch("certificates", kept))
+
+    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        company = kwargs.get("obj")
+        if company is not None and _is_live(company):
+            outlook = Outlook([company], now=clock.now())
+            context["reasons"] = [
+                *outlook.certificate(company),
+                *(one for where in AMBIENTES for one in outlook.stopped(company, where)),
+            ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.logo_view)
+        return [
+            path("<path:object_id>/logo.png", view, name="fiscal_company_logo"),
+            *super().get_urls(),
+        ]
+
+    def logo_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        company: Any = self.get_object(request, object_id)
+        if not self.has_view_permission(request, company):
+            raise PermissionDenied
+        if not company.logo:
+            raise Http404
+        return HttpResponse(bytes(company.logo), content_type="image/png")
+
+    # --- writing ------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not self.allowed(request, obj, write=True):
             raise PermissionDenied
         written = form.write(actor_in(request))
         obj.pk = written.pk
+        if form.cleaned_data.get("certificado") is not None:
+            ends = max(row.not_after for row in written.certificates.all())
+            messages.success(request, f"Certificado guardado, válido até {data(ends)}.")
         if not change:
             tokens = [f"{where}: {opened(getattr(written, f'token_{where}'))}"
                       for where in AMBIENTES]  # fmt: skip
@@ -221,58 +264,3 @@ class CompanyAdmin(TenantAdmin):
         """The service has told the trail."""
 
     log_change = log_addition
-
-
-class SeriesForm(TenantForm):
-    """The next number of a series, never below what was used."""
-
-    def clean_next_number(self) -> int:
-        number: int = self.cleaned_data["next_number"]
-        try:
-            with rehearsal(True):
-                _renumber(self.instance, number)
-        except InvalidRequest as refusal:
-            raise forms.ValidationError(refusal.mensagem) from refusal
-        return number
-
-
-def _renumber(series: Series, number: int) -> None:
-    set_next_number(
-        series.company,
-        ambiente=series.ambiente,
-        modelo=series.modelo,
-        serie=series.serie,
-        number=number,
-    )
-
-
-@admin.register(Series)
-class SeriesAdmin(TenantAdmin):
-    """Where each numbering goes on (NUM-1, NUM-8)."""
-
-    section = ISSUING
-    form = SeriesForm
-    list_display = ("company", "ambiente", "modelo", "serie", "next_number")
-    list_filter = ("ambiente", "modelo")
-    list_select_related = ("company",)
-    search_fields = ("company__nome", "company__cnpj")
-    ordering = ("company__nome", "ambiente", "modelo", "serie")
-    fields = ("company", "ambiente", "modelo", "serie", "next_number")
-    editable = ("next_number",)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if not self.allowed(request, obj, write=True):
-            raise PermissionDenied
-        with rehearsal(False):
-            _renumber(obj, form.cleaned_data["next_number"])
-            record(
-                obj.account,
-                actor=actor_in(request),
-                action="serie.alterada",
-                target=obj,
-                before={"next_number": form.initial["next_number"]},
-                after={"next_number": form.cleaned_data["next_number"]},
-            )
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Told by `save_model`, in the transaction that changes it."""

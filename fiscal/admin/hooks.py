@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from accounts.admin_base import TenantAdmin
 from accounts.admin_display import Tone, chip
+from fiscal.admin.document_lists import BoundedPaginator, EnvironmentFilter
 from fiscal.admin.sections import ISSUING
 from fiscal.models import FiscalHook, HookNotice
 
@@ -21,7 +24,7 @@ _TONES: dict[str, tuple[Tone, str]] = {
 class FiscalHookAdmin(TenantAdmin):
     section = ISSUING
     list_display = ("event", "url", "company", "ambiente", "situation", "last_tried_at")
-    list_filter = ("event", "ambiente", "state")
+    list_filter = ("event", EnvironmentFilter, "state")
     list_select_related = ("company",)
     search_fields = ("url", "=public_id")
     ordering = ("-pk",)
@@ -38,16 +41,26 @@ class FiscalHookAdmin(TenantAdmin):
 @admin.register(HookNotice)
 class HookNoticeAdmin(TenantAdmin):
     secondary = True
-    list_display = ("hook", "document", "situation", "tries", "last_status", "created_at")
+    list_display = ("hook", "situation", "about", "tries", "last_status", "created_at")
     list_filter = ("state",)
-    list_select_related = ("hook", "document")
-    search_fields = ("=hook__public_id", "=document__ref", "=document__chave")
+    list_select_related = ("hook", "document", "inutilizacao")
+    paginator = BoundedPaginator
+    search_fields = ("hook__public_id__exact", "document__ref__exact", "document__chave__exact")
+    search_help_text = "Id do gatilho, referência ou chave do documento, por inteiro"
     ordering = ("-pk",)
     fields = (
         "hook", "document", "inutilizacao", "situation", "tries", "next_attempt_at",
         "last_attempt_at", "last_status", "last_ms", "last_error", "last_body", "last_answer",
         "created_at",
     )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HookNotice]:
+        rows: QuerySet[HookNotice] = super().get_queryset(request)
+        return rows.defer("last_body", "last_answer", "document__payload", "inutilizacao__xml")
+
+    @admin.display(description="sobre")
+    def about(self, notice: HookNotice) -> str:
+        return notice.document.ref if notice.document else str(notice.inutilizacao)
 
     @admin.display(description="resultado", ordering="state")
     def situation(self, notice: HookNotice) -> str:

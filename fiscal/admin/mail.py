@@ -8,6 +8,8 @@ from django.http import HttpRequest
 
 from accounts.admin_base import TenantAdmin
 from accounts.admin_display import Tone, chip
+from fiscal.admin.columns import Columns
+from fiscal.admin.document_lists import BoundedPaginator
 from fiscal.admin.sections import ISSUING
 from fiscal.models import Backup, BlockedEmail, MailMessage, PrintCache
 from fiscal.models.mail import MailState
@@ -26,7 +28,9 @@ class MailMessageAdmin(TenantAdmin):
     list_display = ("recipient", "kind", "document", "situation", "n_attempts", "created_at")
     list_filter = ("kind", "state")
     list_select_related = ("document",)
-    search_fields = ("=recipient", "=document__ref", "=document__chave")
+    search_fields = ("recipient__exact", "document__ref__exact", "document__chave__exact")
+    search_help_text = "Endereço, referência ou chave, por inteiro"
+    paginator = BoundedPaginator
     ordering = ("-pk",)
     fields = (
         "recipient", "kind", "document", "n_seq", "situation", "message_id", "n_attempts",
@@ -49,13 +53,13 @@ class BlockedEmailAdmin(TenantAdmin):
 
 
 @admin.register(Backup)
-class BackupAdmin(TenantAdmin):
+class BackupAdmin(Columns, TenantAdmin):
     secondary = True
-    list_display = ("company", "month", "n_files", "built_at")
+    list_display = ("issuer", "month", "n_files", "built_at")
     list_select_related = ("company",)
     search_fields = ("=month", "=company__cnpj")
     ordering = ("-pk",)
-    fields = ("company", "month", "xmls", "danfes", "n_files", "started_at", "built_at")
+    fields = ("issuer", "month", "xmls", "danfes", "n_files", "started_at", "built_at")
 
 
 @admin.register(PrintCache)

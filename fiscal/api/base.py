@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any, ClassVar
 
@@ -81,7 +82,7 @@ class FiscalView(APIView):
         if request.method in ("POST", "PUT", "PATCH", "DELETE") and hasattr(
             self, request.method.lower()
         ):
-            _read_body(request)
+            _read_body(self, request)
 
     def _enter(self) -> None:
         """Find the token's company. Raises IssuerForbidden for a token of another kind."""
@@ -139,16 +140,31 @@ class UnknownView(FiscalView):
         raise Http404
 
 
-def _read_body(request: Request) -> None:
+def _read_body(view: FiscalView, request: Request) -> None:
     """A malformed body is refused before anything is done.
 
-    A chunked body has no length, and without one the server interface reads nothing (411). A NUL or
-    half a surrogate pair can be in no document and in no column.
+    A NUL or half a surrogate pair can be in no document and in no column.
     """
     if request.headers.get("Transfer-Encoding") and not request.META.get("CONTENT_LENGTH"):
-        raise LengthRequired()
+        _take_chunks(request, limit=view.max_body)
     if not _is_storable(request.data):
         raise exceptions.ParseError()
+
+
+def _take_chunks(request: Request, *, limit: int) -> None:
+    """A chunked body comes without a length, and Django would take it for an empty one.
+
+    Raises LengthRequired where the server does not say that the body ends by itself.
+    """
+    django: Any = request._request
+    if not django.environ.get("wsgi.input_terminated"):
+        raise LengthRequired()
+    try:
+        raw = django.environ["wsgi.input"].read(limit + 1)  # whoever parses it refuses the last one
+    except Exception as error:  # each server has an error of its own for chunks that are none
+        raise exceptions.ParseError() from error
+    django._stream = io.BytesIO(raw)
+    django.META["CONTENT_LENGTH"] = str(len(raw))
 
 
 def _is_storable(node: Any) -> bool:

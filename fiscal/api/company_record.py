@@ -32,7 +32,7 @@ _FLAGS_TO_COME = {
     "habilita_manifestacao_homologacao": False,
     "habilita_manifestacao_cte_homologacao": False,
     "habilita_contingencia_epec_nfce": False,
-    "exibe_fatura_danfe": False,
+    "exibe_fatura_danfe": True,
     "exibe_desconto_itens": False,
     "habilita_csrt_nfe": False,
 }
@@ -108,6 +108,7 @@ def _certificate(company: Company, found: Around) -> dict[str, Any]:
         "certificado_valido_de": _moment(row.not_before if row else None),
         "certificado_valido_ate": _moment(row.not_after if row else None),
         "certificado_cnpj": row.document if row else None,
+        "certificado_avisos": row.warnings if row else [],
     }
 
 

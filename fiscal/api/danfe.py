@@ -10,7 +10,7 @@ from django.urls import path, re_path
 
 from accounts.api import JsonParser
 from fiscal.api.base import FiscalView
-from fiscal.errors import DocumentNotFound
+from fiscal.errors import DocumentNotFound, InvalidRequest
 from fiscal.models import FiscalDocument
 from fiscal.selectors.documents import published_document
 from fiscal.services import printing
@@ -53,13 +53,16 @@ class PreviewView(FiscalView):
 
 
 class DanfeView(FiscalView):
-    """GET: the DANFE of an NF-e as PDF."""
+    """GET: the DANFE of an NF-e as PDF; with `?formato=etiqueta` its label (NT 2020.004)."""
 
     def get(self, request: Any, root: str, owner: str, month: str, chave: str) -> HttpResponse:
         own = f"{self.company.document}_{self.company.pk}"
         if owner != own or ROOTS[root] != self.ambiente or month != f"20{chave[2:6]}":
             raise Http404
-        return pdf_response(printing.danfe(_document(self, 55, chave)), f"{chave}.pdf")
+        draw = {"": printing.danfe, "etiqueta": printing.etiqueta}.get(self.parameter("formato"))
+        if draw is None:
+            raise InvalidRequest('Parâmetro "formato" inválido: use etiqueta.')
+        return pdf_response(draw(_document(self, 55, chave)), f"{chave}.pdf")
 
 
 class CorrectionView(FiscalView):

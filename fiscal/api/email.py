@@ -12,7 +12,8 @@ from accounts.models import ApiToken
 from fiscal.api.base import FiscalView
 from fiscal.models import BlockedEmail
 from fiscal.selectors.documents import get_document
-from fiscal.services.mail import send_again, unblock
+from fiscal.services.mail import send_again
+from fiscal.services.mail_blocks import unblock
 from lib import clock
 from lib.errors import NotFound
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404
@@ -9,6 +10,7 @@ from django_fsm import TransitionNotAllowed
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from fiscal.errors import RecordFault
 from lib.api_errors import EmptyResponse
 from lib.errors import Conflict, DomainError, FieldError
 
@@ -44,14 +46,16 @@ def fiscal_errors(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, exceptions.ParseError):
         # A body that is no JSON is 415 here, not 400 (§1.5); the companies differ (§14.3).
         status, codigo = getattr(view, "malformed", (415, "requisicao_invalida"))
-        return body(status, codigo, _TEXTS[415])
+        # The published sample of the companies has nothing but `erros`.
+        faults = [RecordFault("", _TEXTS[415], codigo)] if status == 400 else None
+        return body(status, codigo, _TEXTS[415], faults)
     if isinstance(error, exceptions.APIException):
         return _framework(error)
     return None
 
 
 def body(
-    status: int, codigo: str, mensagem: str, erros: list[FieldError] | None = None
+    status: int, codigo: str, mensagem: str, erros: Sequence[FieldError] | None = None
 ) -> Response:
     """An error answer; `campo` is null where the fault has no field of its own."""
     data: dict[str, Any] = {"codigo": codigo, "mensagem": mensagem}

@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 from django.urls import re_path
 
 from fiscal.api import backups, danfe
-from fiscal.api.base import FiscalView
+from fiscal.api.base import FiscalView, UnknownView
 from fiscal.models import Archive
 from fiscal.selectors.documents import file_of
 from fiscal.services import archive
@@ -45,4 +45,10 @@ routes = [
     ),
     *danfe.file_routes,
     *backups.file_routes,
+    # Last: whatever else is asked for there is told in the published form, not as a page.
+    re_path(
+        r"^(arquivos|arquivos_development|notas_fiscais|notas_fiscais_consumidor)(/|$)",
+        UnknownView.as_view(),
+    ),
+    re_path(r"^v2$", UnknownView.as_view()),
 ]

@@ -64,7 +64,8 @@ class HooksView(HookView):
 
         Raises InvalidRequest, or IssuerForbidden for one that is not the token's.
         """
-        named = [str(self.body()[name]) for name in ("cnpj", "cpf") if self.body().get(name)]
+        sent = [self.body().get(name) for name in ("cnpj", "cpf")]
+        named = [str(value) for value in sent if value not in (None, "")]
         if len(named) > 1:
             raise InvalidRequest('Informe "cnpj" ou "cpf", e não ambos.')
         own: Company | None = self.reach()["company"]

@@ -10,9 +10,21 @@ from rest_framework.response import Response
 
 from fiscal.api.base import FiscalView
 from fiscal.api.shown import shown
-from fiscal.services.import_xml import LIMIT, import_nfe
+from fiscal.services.import_reading import LIMIT, XML
+from fiscal.services.import_xml import import_nfe
 from lib import clock
-from lib.api_errors import PayloadTooLarge
+from lib.errors import FieldError, InvalidInput
+
+
+class XmlTooLarge(InvalidInput):
+    """413, naming the file as its field."""
+
+    codigo = "requisicao_invalida"
+    mensagem = "O corpo da requisição é grande demais."
+    http_status = 413
+
+    def __init__(self) -> None:
+        super().__init__(erros=[FieldError(XML, f"O XML deve ter até {LIMIT // 1024} KB.")])
 
 
 class XmlParser(BaseParser):
@@ -24,7 +36,7 @@ class XmlParser(BaseParser):
         limit: int = parser_context["view"].max_body
         raw: bytes = stream.read(limit + 1)
         if len(raw) > limit:
-            raise PayloadTooLarge()
+            raise XmlTooLarge()
         return raw
 
 

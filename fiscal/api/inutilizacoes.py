@@ -15,8 +15,9 @@ from fiscal.documents.nfe.void_requests import document_asked, filters, void_req
 from fiscal.errors import InvalidRequest, IssuerForbidden
 from fiscal.models import Inutilizacao, VoidState
 from fiscal.selectors import voids as selectors
-from fiscal.services.inutilizacao import file_name, request_void
+from fiscal.services.inutilizacao import request_void
 from fiscal.services.signing_step import local_time
+from fiscal.services.void_sending import file_name
 from lib import clock
 
 _STATUS = {VoidState.HOMOLOGADA: "autorizado", VoidState.REJEITADA: "erro_autorizacao"}

@@ -6,9 +6,19 @@ import re
 from typing import Any
 
 from fiscal.documents.nfe import showing
-from fiscal.models import PUBLISHED, Archive, Company, FiscalDocument, Inutilizacao, State
+from fiscal.models import (
+    PUBLISHED,
+    Archive,
+    Company,
+    EventState,
+    FiscalDocument,
+    Inutilizacao,
+    State,
+)
 from fiscal.selectors import documents as selectors
+from fiscal.selectors.events import epec_of
 from fiscal.services import archive
+from fiscal.services.event_adoption import published_name
 
 _TOLD = (State.AUTORIZADO, State.CANCELADO, State.DENEGADO)
 _PENDING = (State.CONTINGENCIA, State.TRANSMITINDO, State.EM_LOTE, State.INDEFINIDO)
@@ -33,6 +43,8 @@ def shown(document: FiscalDocument, *, completa: bool = False) -> dict[str, Any]
     body = _identity(document) | _answer(document)
     if _is_told(document):
         body |= _numbers(document) | _files(document)
+    if document.is_epec:
+        body |= _announcement(document)
     if document.modelo == 65:
         body |= _consumer(document)
     body |= _earlier(document)
@@ -42,7 +54,26 @@ def shown(document: FiscalDocument, *, completa: bool = False) -> dict[str, Any]
 
 
 def _is_told(document: FiscalDocument) -> bool:
-    return document.state in _TOLD or is_pending_offline(document)
+    return document.state in _TOLD or _is_out(document)
+
+
+def _is_out(document: FiscalDocument) -> bool:
+    """Printed and valid without an authorization: issued offline, or announced by EPEC."""
+    return is_pending_offline(document) or document.is_announced
+
+
+def _announcement(document: FiscalDocument) -> dict[str, Any]:
+    """CON-5: issued under an EPEC; the DANFE is valid before the authority has the NF-e."""
+    event = epec_of(document)
+    if event is None or event.state != EventState.REGISTRADO:
+        return {}
+    name = published_name(document, event)
+    return {
+        "contingencia_epec": True,
+        "contingencia_epec_efetivada": document.state in _TOLD,
+        "protocolo_epec": event.protocolo,
+        "caminho_xml_epec": event_path(document, name),
+    }
 
 
 def _identity(document: FiscalDocument) -> dict[str, Any]:
@@ -71,7 +102,7 @@ def _numbers(document: FiscalDocument) -> dict[str, Any]:
 
 def _files(document: FiscalDocument) -> dict[str, Any]:
     files: dict[str, Any] = {"caminho_xml_nota_fiscal": xml_path(document)}
-    if document.state == State.AUTORIZADO or is_pending_offline(document):
+    if document.state == State.AUTORIZADO or _is_out(document):
         files["caminho_danfe"] = danfe_path(document)
     if document.state == State.CANCELADO:
         files["caminho_xml_cancelamento"] = event_path(document, f"{document.chave}-can.xml")

@@ -81,6 +81,12 @@ def event_route(tp_evento: str, *, uf: str, modelo: int, ambiente: str, tp_emis:
     return Route(destination, uf, NFE_MODEL, ambiente)
 
 
+def tells_status(where: Route) -> bool:
+    """Does that authority have a status service? The AN has none."""
+    published = tables.addresses(where.authority, modelo=where.modelo, ambiente=where.ambiente)
+    return "status_servico" in published
+
+
 def at(where: Route, credentials: Credentials) -> Sefaz:
     """The authority of a known route: an attempt is asked about where it went (REC-5)."""
     return Sefaz(

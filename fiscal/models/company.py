@@ -127,6 +127,8 @@ class Certificate(TenantModel):
     document = models.CharField("CNPJ ou CPF", max_length=14)
     not_before = models.DateTimeField("válido de")
     not_after = models.DateTimeField("válido até")
+    # What keeps its chain from a known root (CRT-1), as texts to be read; no refusal.
+    warnings = models.JSONField("avisos", default=list, blank=True)
     warned_days = models.PositiveSmallIntegerField("último aviso (dias)", null=True, blank=True)
     created_at = models.DateTimeField("enviado em", auto_now_add=True)
 

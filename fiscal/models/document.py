@@ -48,6 +48,8 @@ PUBLISHED = {
 }
 WAITING = (State.RECEBIDO, State.ASSINADO, State.TRANSMITINDO, State.EM_LOTE, State.INDEFINIDO,
            State.CONTINGENCIA, State.EPEC)  # fmt: skip
+# Where a document of tpEmis 4 can only be once its EPEC is registered.
+ANNOUNCED = (State.EPEC, State.TRANSMITINDO, State.EM_LOTE, State.INDEFINIDO)
 S = State
 
 
@@ -116,7 +118,11 @@ class FiscalDocument(ConcurrentTransitionMixin, TenantModel):
                 fields=["company", "ambiente", "modelo", "serie", "numero"],
                 name="fiscaldocument_number",
             ),
-            models.UniqueConstraint(fields=["chave"], name="fiscaldocument_chave"),
+            # Not of the whole installation: another account may hold the same company, and the key
+            # says nothing of the environment (docs/decisions/0019).
+            models.UniqueConstraint(
+                fields=["chave", "company", "ambiente"], name="fiscaldocument_chave"
+            ),
             models.CheckConstraint(
                 condition=~Q(state="autorizado") | ~Q(protocolo=""),
                 name="fiscaldocument_authorized_has_protocol",
@@ -153,6 +159,20 @@ class FiscalDocument(ConcurrentTransitionMixin, TenantModel):
     @property
     def is_offline(self) -> bool:
         return self.tp_emis == 9
+
+    @property
+    def is_epec(self) -> bool:
+        return self.tp_emis == 4
+
+    @property
+    def awaits_epec(self) -> bool:
+        """Signed to be announced (CON-5): its authority would refuse it before that (468)."""
+        return self.is_epec and self.state == State.ASSINADO
+
+    @property
+    def is_announced(self) -> bool:
+        """Its EPEC is registered, and itself not yet (known to be) at its authority."""
+        return self.is_epec and self.state in ANNOUNCED
 
     @transition(
         field=state,
@@ -227,8 +247,9 @@ class FiscalDocument(ConcurrentTransitionMixin, TenantModel):
     def enter_offline(self, *, again_at: datetime) -> None:
         self.next_attempt_at = again_at
 
-    @transition(field=state, source=[S.ASSINADO, S.TRANSMITINDO], target=S.EPEC)
+    @transition(field=state, source=[S.ASSINADO, S.TRANSMITINDO, S.INDEFINIDO], target=S.EPEC)
     def register_epec(self, *, again_at: datetime) -> None:
+        """Its EPEC is registered: the document is to be delivered, now or once more (CON-5)."""
         self.next_attempt_at = again_at
 
     @transition(field=state, source=[S.AUTORIZADO, S.INDEFINIDO, S.TRANSMITINDO, S.CONFLITO],
@@ -237,7 +258,8 @@ class FiscalDocument(ConcurrentTransitionMixin, TenantModel):
         """The event is registered, or a query shows it."""
         self.c_stat, self.x_motivo, self.next_attempt_at = c_stat, x_motivo, None
 
-    @transition(field=state, source=[S.REJEITADO, S.ASSINADO, S.INDEFINIDO], target=S.INUTILIZADO)
+    @transition(field=state, source=[S.REJEITADO, S.ASSINADO, S.INDEFINIDO, S.CONFLITO],
+                target=S.INUTILIZADO)  # fmt: skip
     def void(self, *, protocolo: str, c_stat: str, x_motivo: str) -> None:
         """Its number was voided (102, 563 or 256); every attempt is closed."""
         self.protocolo, self.c_stat, self.x_motivo = protocolo, c_stat, x_motivo

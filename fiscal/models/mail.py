@@ -1,4 +1,4 @@
-"""E-mail to buyers, and the addresses that take none (fiscal-api §2.10, §16)."""
+"""E-mail to buyers and to issuers, and the addresses that take none (fiscal-api §2.10, §16)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import Q
 from django_fsm import ConcurrentTransitionMixin, FSMField, transition
 
 from accounts.models.account import TenantModel
-from fiscal.models.company import Company
+from fiscal.models.company import Certificate, Company
 from fiscal.models.document import FiscalDocument
 
 
@@ -66,16 +66,32 @@ class MailMessage(ConcurrentTransitionMixin, TenantModel):
     that is recorded twice is told once. `message_id` never changes: a message that went out twice
     because the answer was lost is the same one for whoever receives it. `next_attempt_at` is set
     while it is to be sent, and doubles as the claim of whoever sends it.
+
+    A message about a certificate (CRT-5) has no document; it is told once in the account.
     """
 
     class Kind(models.TextChoices):
         AUTORIZADO = "autorizado", "Autorização"
         CANCELADO = "cancelado", "Cancelamento"
         CARTA_CORRECAO = "carta_correcao", "Carta de correção"
+        CERTIFICADO = "certificado", "Certificado a vencer"
 
     company = models.ForeignKey(Company, models.PROTECT, related_name="+", verbose_name="empresa")
     document = models.ForeignKey(
-        FiscalDocument, models.PROTECT, related_name="messages", verbose_name="documento"
+        FiscalDocument,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="messages",
+        verbose_name="documento",
+    )
+    certificate = models.ForeignKey(
+        Certificate,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="certificado",
     )
     kind = models.CharField("assunto", max_length=14, choices=Kind.choices)
     n_seq = models.PositiveSmallIntegerField("carta de correção", default=0)
@@ -95,6 +111,15 @@ class MailMessage(ConcurrentTransitionMixin, TenantModel):
         constraints = [
             models.UniqueConstraint(
                 fields=["document", "cause", "recipient"], name="mailmessage_once"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "cause", "recipient"],
+                condition=Q(document=None),
+                name="mailmessage_once_alone",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="certificado") ^ Q(document__isnull=False),
+                name="mailmessage_has_document",
             ),
             models.CheckConstraint(
                 condition=~Q(state="enviado") | Q(sent_at__isnull=False),

@@ -26,8 +26,23 @@ AFTER = {
 EITHER = {"http_500", "http_503", "http_html", "soap_fault"}
 KINDS = AT_CONNECTION | INSTEAD | DURING | AFTER | EITHER
 _LASTING = {"pausado", "parado", "consumo_indevido"}
-_FILTERS = ("servico", "uf", "cnpj", "serie", "numero")
+_FILTERS = ("servico", "autorizador", "uf", "cnpj", "serie", "numero")
 _FIELDS = {*_FILTERS, "vezes", "depois_de", "tipo", "parametros"}
+# tipo → its parameters: None for a number, else the words that it may say (none: any text).
+_NUMBER, _TEXT = None, ()
+_SECONDS: dict[str, tuple[str, ...] | None] = {"segundos": _NUMBER}
+_MOMENT: dict[str, tuple[str, ...] | None] = {"quando": ("antes", "depois")}
+_PARAMETERS: dict[str, dict[str, tuple[str, ...] | None]] = {
+    "sem_conexao": _SECONDS,
+    "lento_antes": _SECONDS,
+    "lento_depois": _SECONDS,
+    "consumo_indevido": _SECONDS,
+    "consulta_atrasada": _SECONDS,
+    "gotejar": {"intervalo": _NUMBER},
+    "em_processamento": {"n": _NUMBER},
+    "cstat": {"codigo": _NUMBER, "motivo": _TEXT, "nivel": ("lote", "documento")},
+    **dict.fromkeys(sorted(EITHER), _MOMENT),
+}
 _KEY = re.compile(rb'Id="NFe([0-9A-Z]{44})"|<chNFe>([0-9A-Z]{44})</chNFe>')
 _CUF = re.compile(rb"<cUF(?:Autor)?>([0-9]{2})</cUF")
 _DOCUMENT = re.compile(rb"<(?:CNPJ|CPF)>([0-9A-Z]{11,14})</")
@@ -44,15 +59,19 @@ class Facts:
     serie: str = ""
     numero: str = ""
     chave: str = ""
+    autorizador: str = ""
 
 
-def facts_of(service: str, payload: bytes, sender: str) -> Facts:
-    """Read from the payload without believing it; what it does not say is empty."""
+def facts_of(service: str, payload: bytes, sender: str, authority: str = "") -> Facts:
+    """Read from the payload without believing it; what it does not say is empty.
+
+    `authority` is who was asked: a UF's home and its SVC get documents of the same UF.
+    """
     found = _KEY.search(payload)
     if found:
         key = Key((found.group(1) or found.group(2)).decode())
         numbers = (key.serie, str(key.numero)) if key.text[22:34].isdecimal() else ("", "")
-        return Facts(service, _sigla(key.cuf), key.document, *numbers, key.text)
+        return Facts(service, _sigla(key.cuf), key.document, *numbers, key.text, authority)
     cuf, document, span = (each.search(payload) for each in (_CUF, _DOCUMENT, _RANGE))
     return Facts(
         service,
@@ -60,6 +79,7 @@ def facts_of(service: str, payload: bytes, sender: str) -> Facts:
         cnpj=document.group(1).decode() if document else sender,
         serie=str(int(span.group(1))) if span else "",
         numero=str(int(span.group(2))) if span else "",
+        autorizador=authority,
     )
 
 
@@ -234,6 +254,8 @@ def _made(number: int, rule: dict[str, Any]) -> Fault:
         raise ValueError(f"{tipo} atinge a conexão, que ainda não diz {', '.join(wanted)}")
     if wanted.get("servico", "autorizacao") not in tables.SERVICES:
         raise ValueError(f"servico desconhecido: {wanted['servico']!r}")
+    parameters = dict(rule.get("parametros") or {})
+    _check_parameters(tipo, parameters)
     times = rule.get("vezes", None if tipo in _LASTING else 1)
     return Fault(
         id=number,
@@ -241,5 +263,20 @@ def _made(number: int, rule: dict[str, Any]) -> Fault:
         wanted=wanted,
         times=int(times) if times else None,
         skip=int(rule.get("depois_de") or 0),
-        parameters=dict(rule.get("parametros") or {}),
+        parameters=parameters,
     )
+
+
+def _check_parameters(tipo: str, given: dict[str, Any]) -> None:
+    """A parameter that nobody reads would leave the fault at its default without a word."""
+    known = _PARAMETERS.get(tipo, {})
+    for name, value in given.items():
+        if name not in known:
+            accepted = ", ".join(sorted(known)) or "nenhum"
+            raise ValueError(f"parâmetro desconhecido de {tipo}: {name}; aceitos: {accepted}")
+        words = known[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if words is _NUMBER and not is_number:
+            raise ValueError(f"{tipo}: {name} deve ser um número, não {value!r}")
+        if words and value not in words:
+            raise ValueError(f"{tipo}: {name} deve ser {' ou '.join(words)}, não {value!r}")

@@ -66,7 +66,7 @@ def _answered(call: Call, request: Request) -> tuple[Reply, Facts]:
     except soap.NotSoap as error:
         kind, body = soap.fault(str(error))
         return Reply(500, kind, body), Facts(call.service, cnpj=who)
-    facts = facts_of(call.service, call.payload, who)
+    facts = facts_of(call.service, call.payload, who, call.authority)
     call.faults = call.world.faults.take(facts, call.now.timestamp())
     fault = next((each for each in call.faults if each.tipo not in DURING), None)
     if fault is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from fiscal.documents.nfe.events import CARTA_CORRECAO
+from fiscal.documents.nfe.events import CARTA_CORRECAO, EPEC
 from fiscal.models import EventState, FiscalDocument, FiscalEvent
 from fiscal.selectors.documents import shown_xml
 from fiscal.services import archive
@@ -30,6 +30,14 @@ def event_of_protocol(
 ) -> FiscalEvent | None:
     rows = document.events.filter(tp_evento=tp_evento, state=EventState.REGISTRADO)
     found: FiscalEvent | None = rows.filter(protocolo=protocolo).exclude(protocolo="").first()
+    return found
+
+
+def epec_of(document: FiscalDocument) -> FiscalEvent | None:
+    """The EPEC of the document that is on its way or registered; a refused one is none."""
+    found: FiscalEvent | None = (
+        document.events.filter(tp_evento=EPEC).exclude(state=EventState.REJEITADO).first()
+    )
     return found
 
 

@@ -6,7 +6,7 @@ each time took six more.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import models
 
@@ -21,9 +21,13 @@ from fiscal.models import (
     EventState,
     FiscalDocument,
     FiscalEvent,
+    FiscalHook,
+    Inutilizacao,
     Series,
+    State,
+    VoidState,
 )
-from lib.compiled import CompiledQuery
+from lib.compiled import CompiledInsert, CompiledQuery, CompiledUpdate
 
 
 def _names(model: type[models.Model], *without: str) -> list[str]:
@@ -33,8 +37,20 @@ def _names(model: type[models.Model], *without: str) -> list[str]:
 # Marks that fit into columns of two and of four bytes, and are no value of theirs.
 _MODELO, _SERIE, _NUMERO = 30_001, 30_002, 2_000_000_001
 
+_MOMENT = datetime(1901, 2, 3, 4, 5, 6, 7, tzinfo=UTC)
+
 _DOCUMENT = _names(FiscalDocument)
 _WITHOUT_PAYLOAD = _names(FiscalDocument, "payload")  # saving such a row writes no payload either
+# What a document is from its acceptance on; everything else may change on its way.
+_LASTING = frozenset(
+    {"id", "account", "company", "ambiente", "modelo", "ref", "payload", "is_imported",
+     "superseded_by", "created_at"}
+)  # fmt: skip
+_INSERT = CompiledInsert(FiscalDocument)
+_PROGRESS = CompiledUpdate(
+    FiscalDocument,
+    *(one.name for one in FiscalDocument._meta.concrete_fields if one.name not in _LASTING),
+)
 _COMPANY = _names(Company, "logo")  # tens of kilobytes that only prints need
 _CERTIFICATE = _names(Certificate, "key", "pem")
 _ATTEMPT = ["id", "outcome", "c_stat", "x_motivo", "error", "elapsed_ms", "ended_at"]
@@ -42,11 +58,29 @@ _ARCHIVE = _names(Archive)
 _SERIES = _names(Series)
 _STATUS = _names(AuthorityStatus)
 _CONTINGENCY = _names(Contingency)
+_HOOK = _names(FiscalHook, "recent")
 
 
 _LOCKED_DOCUMENT = CompiledQuery(
     lambda pk: FiscalDocument.objects.filter(pk=pk).select_for_update().values_list(*_DOCUMENT)
 )
+IS_TO_SEND = models.Q(
+    state__in=(State.RECEBIDO, State.ASSINADO, State.CONTINGENCIA), superseded_by=None
+)
+
+
+def _to_send(now: datetime) -> models.QuerySet[FiscalDocument]:
+    rows: models.QuerySet[FiscalDocument] = FiscalDocument.objects.filter(
+        IS_TO_SEND, next_attempt_at__lte=now
+    )
+    return rows.order_by("next_attempt_at", "id")
+
+
+_LOCKED_TO_SEND = CompiledQuery(
+    lambda now: _to_send(now).select_for_update(skip_locked=True).values_list(*_DOCUMENT),
+    marks=(_MOMENT,),
+)
+_IDS_TO_SEND = CompiledQuery(lambda now: _to_send(now).values_list("pk"), marks=(_MOMENT,))
 _RELOCKED_DOCUMENT = CompiledQuery(
     lambda pk: (
         FiscalDocument.objects.filter(pk=pk).select_for_update().values_list(*_WITHOUT_PAYLOAD)
@@ -113,6 +147,22 @@ _NUMBER_HOLDER = CompiledQuery(
     ).values_list("pk"),
     marks=(None, "the environment", _MODELO, _SERIE, _NUMERO),
 )
+_VOID_OF_NUMBER = CompiledQuery(
+    lambda company, ambiente, modelo, serie, numero: (
+        Inutilizacao.objects.filter(
+            company_id=company,
+            ambiente=ambiente,
+            modelo=modelo,
+            serie=serie,
+            first__lte=numero,
+            last__gte=numero,
+        )
+        .exclude(state=VoidState.REJEITADA)
+        .order_by("-last")
+        .values_list("last")
+    ),
+    marks=(None, "the environment", _MODELO, _SERIE, _NUMERO),
+)
 _AUTHORITY = CompiledQuery(
     lambda authority, modelo, ambiente, uf: AuthorityStatus.objects.filter(
         authority=authority, modelo=modelo, ambiente=ambiente, uf__in=("", uf)
@@ -144,10 +194,39 @@ _BLOCKS = CompiledQuery(
     marks=("the base", "the environment", "a service", "its subject", "another", "its own"),
 )
 
+_HOOKS = CompiledQuery(
+    lambda account, company, ambiente, event: (
+        FiscalHook.objects.filter(
+            models.Q(company=None) | models.Q(company_id=company),
+            account_id=account,
+            ambiente__in=("", ambiente),
+            event=event,
+            state=FiscalHook.State.ACTIVE,
+        )
+        .order_by("pk")
+        .values_list(*_HOOK)
+    ),
+    marks=(None, None, "the environment", "the event"),
+)
+
 
 def locked_document(document_id: int) -> FiscalDocument:
     """The document, locked until the transaction ends, with its company. Raises DoesNotExist."""
     return _with_company(_one_document(_LOCKED_DOCUMENT, document_id))
+
+
+def locked_next_to_send(now: datetime) -> FiscalDocument | None:
+    """The document that has waited longest to be sent, of those that nobody has locked; locked.
+
+    None when there is none. Offline ones are among them, oldest first (CON-6).
+    """
+    rows = _LOCKED_TO_SEND.rows(now, window=(0, 1))
+    return _with_company(FiscalDocument.from_db("default", _DOCUMENT, rows[0])) if rows else None
+
+
+def n_to_send(now: datetime, *, at_most: int) -> int:
+    """How many documents wait to be sent now, counted up to `at_most`."""
+    return len(_IDS_TO_SEND.rows(now, window=(0, at_most)))
 
 
 def relocked_document(document_id: int, company: Company) -> FiscalDocument:
@@ -158,6 +237,19 @@ def relocked_document(document_id: int, company: Company) -> FiscalDocument:
     document = FiscalDocument.from_db("default", _WITHOUT_PAYLOAD, rows[0])
     document.company = company
     return document
+
+
+def keep_progress(document: FiscalDocument) -> None:
+    """Insert a new document, or write what changes on the way of one that is locked.
+
+    As `save()`, without asking again for a state that nobody else can have changed. Raises
+    DoesNotExist, and IntegrityError for a ref or number that is taken.
+    """
+    if document.pk is None:
+        _INSERT.insert(document)
+    elif not _PROGRESS.write(document):
+        raise FiscalDocument.DoesNotExist
+    document._update_initial_state()
 
 
 def document_of_ref(
@@ -225,6 +317,12 @@ def is_number_taken(company_id: int, ambiente: str, modelo: int, serie: int, num
     return bool(_NUMBER_HOLDER.rows(company_id, ambiente, modelo, serie, numero))
 
 
+def voided_up_to(company_id: int, ambiente: str, modelo: int, serie: int, numero: int) -> int:
+    """The last number of the range that voids `numero`, or is asked to; 0 without any."""
+    rows = _VOID_OF_NUMBER.rows(company_id, ambiente, modelo, serie, numero, window=(0, 1))
+    return int(rows[0][0]) if rows else 0
+
+
 def authority_rows(authority: str, modelo: int, ambiente: str, uf: str) -> list[AuthorityStatus]:
     """What is known of an authority as a whole (row without UF) and of its service to a UF."""
     rows = _AUTHORITY.rows(authority, modelo, ambiente, uf)
@@ -235,6 +333,12 @@ def contingency_of(company: Company, modelo: int, ambiente: str) -> Contingency 
     """The open contingency of the company's UF, or of the company itself."""
     rows = _CONTINGENCIES.rows(company.uf, modelo, ambiente, company.pk)
     return Contingency.from_db("default", _CONTINGENCY, rows[0]) if rows else None
+
+
+def hooks_of(company: Company, ambiente: str, event: str) -> list[FiscalHook]:
+    """The active addresses that are told of the company's event."""
+    rows = _HOOKS.rows(company.account_id, company.pk, ambiente, event)
+    return [FiscalHook.from_db("default", _HOOK, row) for row in rows]
 
 
 def blocks(

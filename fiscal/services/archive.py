@@ -7,10 +7,12 @@ import zlib
 from datetime import datetime
 
 from fiscal.models import Archive, Company, FiscalDocument
+from lib.compiled import CompiledInsert
 
 Kind = Archive.Kind
 # Level 1: the documents of a day are compressed while somebody waits for the answer.
 _LEVEL = 1
+_INSERT = CompiledInsert(Archive)
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
 
 
@@ -49,11 +51,14 @@ def keep(
 
 
 def keep_for_company(
-    company: Company, *, ambiente: str, kind: str, name: str, content: bytes, at: datetime
-) -> Archive:
-    """Keep a file that belongs to no document (the voiding of a range)."""
+    company: Company, *, ambiente: str, month: str, kind: str, name: str, content: bytes,
+    at: datetime,
+) -> Archive:  # fmt: skip
+    """Keep a file that belongs to no document (the voiding of a range).
+
+    `month` is AAAAMM on the issuer's clock, as in the keys of its documents.
+    """
     digest = hashlib.sha256(content).hexdigest()
-    month = f"{at:%Y%m}"
     return _create(
         company.account_id, company.pk, ambiente, month, kind, name, content, digest, at, None
     )
@@ -71,7 +76,7 @@ def _create(
     at: datetime,
     document: FiscalDocument | None,
 ) -> Archive:
-    return Archive.objects.create(
+    row = Archive(
         account_id=account_id,
         company_id=company_id,
         document=document,
@@ -84,6 +89,8 @@ def _create(
         sha256=digest,
         created_at=at,
     )
+    _INSERT.insert(row)
+    return row
 
 
 def read(archive: Archive) -> bytes:

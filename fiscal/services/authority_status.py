@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
+from fiscal.authorities import registry
 from fiscal.authorities.base import Answer, Lost, Misconfigured, NotSent, Route
 from fiscal.authorities.sefaz import Sefaz
 from fiscal.models import AuthorityStatus
@@ -34,6 +35,8 @@ class Situation:
     checked_at: datetime | None
     n_up: int  # 107 in a row (CON-7)
     down_since: datetime | None
+    open_until: datetime | None = None  # when an authority without status may be tried again
+    is_failing: bool = False  # calls went unanswered since the last answer
 
     @property
     def is_open(self) -> bool:
@@ -42,21 +45,32 @@ class Situation:
 
 
 def may_call(route: Route, *, now: datetime) -> bool:
-    """May a document go there? Not while the breaker is open: then only status calls may."""
-    return not situation(route, now=now).is_open
+    """May a document go there? Not while the breaker is open: then only status calls may.
+
+    An authority that tells no status, as the AN, is tried again when the pause is over.
+    """
+    found = situation(route, now=now)
+    return not found.is_open or _is_over(found, route, now)
+
+
+def _is_over(found: Situation, route: Route, now: datetime) -> bool:
+    until = found.open_until
+    return until is not None and until <= now and not registry.tells_status(route)
 
 
 def situation(route: Route, *, now: datetime) -> Situation:
     """What is known, without asking anyone. A status of long ago is shown with its date."""
     rows = _known(route)
     own, whole = rows.get(route.uf), rows.get(_WHOLE)
-    opened = [row.failing_since for row in (own, whole) if row and row.open_until]
+    shut = [row for row in (own, whole) if row and row.open_until]
     return Situation(
         c_stat=own.c_stat if own else "",
         x_motivo=own.x_motivo if own else "",
         checked_at=own.checked_at if own else None,
         n_up=own.n_up if own else 0,
-        down_since=min((since or now for since in opened), default=None),
+        down_since=min((row.failing_since or now for row in shut), default=None),
+        open_until=max((row.open_until for row in shut if row.open_until), default=None),
+        is_failing=whole is not None and whole.n_failures > 0,
     )
 
 
@@ -79,10 +93,13 @@ def record_success(route: Route, *, now: datetime) -> None:
 
     Writes only when there is something to forget: it follows every document (PERF-4).
     """
-    whole = _known(route).get(_WHOLE)
+    known = _known(route)
+    own, whole = known.get(route.uf), known.get(_WHOLE)
     if whole and whole.n_failures:
         failing = _rows(route).filter(uf=_WHOLE, n_failures__gt=0)
         failing.update(n_failures=0, failing_since=None, open_until=None)
+    if own and own.open_until and not registry.tells_status(route):  # no 107 will ever close it
+        _rows(route).filter(uf=route.uf).update(failing_since=None, open_until=None)
 
 
 @transaction.atomic
@@ -146,8 +163,14 @@ def _answered(route: Route, answer: Answer, now: datetime) -> Situation:
 
 @transaction.atomic
 def _unanswered(route: Route, reason: str, now: datetime) -> Situation:
+    """A status that stays without answer twice in a row opens the breaker as well: an issuer of
+    few documents would never have five failures in a minute."""
     record_failure(route, now=now)
-    _rows(route).filter(uf=route.uf).update(c_stat="", x_motivo=reason, n_up=0)
+    own = _rows(route).filter(uf=route.uf)
+    if own.filter(c_stat="").exclude(x_motivo="").exists():
+        whole = _rows(route).filter(uf=_WHOLE, open_until=None)
+        whole.update(n_failures=FAILURES, open_until=now + EVERY)
+    own.update(c_stat="", x_motivo=reason, n_up=0)
     return situation(route, now=now)
 
 

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 TASK = "fiscal.tasks.build_backup"
 AMBIENTE = "producao"  # backups exist only there
 MONTHS_KEPT = 6
+LATE = timedelta(days=3)  # how far back a night looks for what entered earlier months
 SECONDS = 45.0  # of one task, which is cut at 120: one print may take long
 LEASE = timedelta(minutes=5)
 ROWS_PER_BATCH = 100
@@ -48,23 +49,41 @@ _MODEL_55 = re.compile(r"[0-9A-Z]{20}55[0-9A-Z]{22}-nfe\.xml")
 def prepare(*, now: datetime) -> int:
     """Begin what is due, delete what is old; answers how many were begun. Safe to run again.
 
-    Due are the past month, once it is over and again for what entered late, and each Saturday the
-    present one.
+    Due are the past month, once it is over and again for what entered late, months before it that
+    something entered since (an import, a carta de correção), and each Saturday the present one.
     """
     today = timezone.localtime(now).date()
-    last = today.replace(day=1) - timedelta(days=1)
-    count = sum(_begin_if_stale(company, f"{last:%Y%m}", now) for company in _companies(last))
+    last = f"{today.replace(day=1) - timedelta(days=1):%Y%m}"
+    over = [(company, last) for company in _companies(last)] + _entered(last, now)
+    count = sum(_begin_if_stale(company, month, now) for company, month in over)
     if today.weekday() == _SATURDAY:
-        count += sum(_begin(company, f"{today:%Y%m}", now) for company in _companies(today))
+        month = f"{today:%Y%m}"
+        count += sum(_begin(company, month, now) for company in _companies(month))
     purge(today=today)
     return count
 
 
-def _companies(month: date) -> Iterator[Company]:
+def _companies(month: str) -> Iterator[Company]:
     """Companies with a file of that month."""
     for company in Company.objects.order_by("pk").defer("logo").iterator():
-        if _files(company.pk, f"{month:%Y%m}").exists():
+        if _files(company.pk, month).exists():
             yield company
+
+
+def _entered(last: str, now: datetime) -> list[tuple[Company, str]]:
+    """Companies and months before `last`, still kept, that a file entered these days."""
+    names = ("created_at", "ambiente", "kind", "month", "company_id")
+    oldest = _oldest_kept(timezone.localtime(now).date())
+    found = set()
+    for at, ambiente, kind, month, company_id in (
+        Archive.objects.order_by("-id").values_list(*names).iterator()
+    ):
+        if at < now - LATE:
+            break  # ids and moments grow together
+        if ambiente == AMBIENTE and kind in _KINDS and oldest <= month < last:
+            found.add((company_id, month))
+    companies = Company.objects.defer("logo").in_bulk({company_id for company_id, _ in found})
+    return [(companies[company_id], month) for company_id, month in sorted(found)]
 
 
 def _begin_if_stale(company: Company, month: str, now: datetime) -> bool:
@@ -73,10 +92,16 @@ def _begin_if_stale(company: Company, month: str, now: datetime) -> bool:
     if found is not None and found.part:
         return False  # on its way
     newest = _files(company.pk, month).order_by("-id").values_list("created_at", flat=True).first()
-    over = timezone.localtime(now).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    over = _end_of(month)
     if found is not None and found.built_at and found.built_at >= max(over, newest or over):
         return False
     return _begin(company, month, now)
+
+
+def _end_of(month: str) -> datetime:
+    """The moment when it is over in Brasília."""
+    year, number = divmod(int(month[:4]) * 12 + int(month[4:]), 12)
+    return timezone.make_aware(datetime(year, number + 1, 1))
 
 
 @transaction.atomic
@@ -240,12 +265,16 @@ def location(name: str) -> Path:
 
 def purge(*, today: date) -> int:
     """Delete what ended more than six months ago; answers how many months."""
-    oldest = today.year * 12 + today.month - 1 - MONTHS_KEPT
-    limit = f"{oldest // 12:04d}{oldest % 12 + 1:02d}"
     count = 0
-    for row in Backup.objects.filter(month__lt=limit):
+    for row in Backup.objects.filter(month__lt=_oldest_kept(today)):
         for name in filter(None, (row.xmls, row.danfes, row.work)):
             location(name).unlink(missing_ok=True)
         row.delete()
         count += 1
     return count
+
+
+def _oldest_kept(today: date) -> str:
+    """The first month (AAAAMM) that is not deleted yet."""
+    oldest = today.year * 12 + today.month - 1 - MONTHS_KEPT
+    return f"{oldest // 12:04d}{oldest % 12 + 1:02d}"

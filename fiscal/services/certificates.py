@@ -1,20 +1,36 @@
-"""The A1 certificates of companies: keeping, choosing, warning (fiscal-engine §16)."""
+"""The A1 certificates of companies: keeping, choosing, opening (fiscal-engine §16)."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import partial
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import structlog
+from cryptography import x509
+from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.services.audit import SYSTEM, Actor, record
+from accounts.services.audit import Actor, record
+from fiscal.authorities import connections, tls
 from fiscal.authorities.base import Credentials
-from fiscal.certificates import Opened, check_dates, check_holder, open_pfx
+from fiscal.certificates import (
+    Opened,
+    chain_warnings,
+    check_dates,
+    check_holder,
+    icp_brasil,
+    open_pfx,
+)
 from fiscal.errors import CertificateExpired, NoCertificate
 from fiscal.models import Certificate, Company
 from fiscal.selectors.hot_rows import certificates_of
+from fiscal.services import company_queue
 from fiscal.signing import Signer
 from lib import clock
 from lib.crypto import decrypt, encrypt
@@ -23,6 +39,26 @@ log = structlog.get_logger(__name__)
 
 PURPOSE = "fiscal.certificate"
 WARNING_DAYS = (60, 30, 15, 7, 3, 1)  # CRT-5
+MAX_OPEN = 256  # of one process
+_COPIED = ("key", "pem", "thumbprint", "subject", "serial", "document", "not_before", "not_after",
+           "warnings")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Open:
+    """The opened certificate of a company."""
+
+    certificate_id: int
+    signer: Signer
+    credentials: Credentials
+
+    def is_of(self, row: Certificate) -> bool:
+        return (self.certificate_id, self.credentials.thumbprint) == (row.pk, row.thumbprint)
+
+
+# SIG-9: by company, so that a renewal takes the place of what it replaces.
+_open: OrderedDict[int, _Open] = OrderedDict()
+_lock = Lock()
 
 
 def signer_of(company: Company, *, at: datetime | None = None) -> Signer:
@@ -31,14 +67,12 @@ def signer_of(company: Company, *, at: datetime | None = None) -> Signer:
     Raises CertificateExpired when none of its certificates is valid then (CRT-5: a refusal of
     ours, before the authority's 281 and 291), NoCertificate when it has none.
     """
-    chosen = current(company, at=at or clock.now())
-    return _opened(chosen.pk, chosen.thumbprint)[0]
+    return _opened(company, at or clock.now()).signer
 
 
 def credentials_of(company: Company, *, at: datetime | None = None) -> Credentials:
     """What the company shows to the authorities in TLS. Raises as `signer_of` does."""
-    chosen = current(company, at=at or clock.now())
-    return _opened(chosen.pk, chosen.thumbprint)[1]
+    return _opened(company, at or clock.now()).credentials
 
 
 def current(company: Company, *, at: datetime) -> Certificate:
@@ -52,14 +86,51 @@ def current(company: Company, *, at: datetime) -> Certificate:
     raise NoCertificate()
 
 
-@lru_cache(maxsize=256)
-def _opened(certificate_id: int, thumbprint: str) -> tuple[Signer, Credentials]:
-    """Key and chain of one certificate; rows never change, so what was opened stays right."""
-    row = Certificate.objects.get(pk=certificate_id, thumbprint=thumbprint)
+def forget(company_id: int) -> None:
+    """Drop the key that this process keeps open for a company, and its TLS sessions (SIG-9).
+
+    Other processes do so when they look for the company's certificate the next time.
+    """
+    with _lock:
+        found = _open.pop(company_id, None)
+    if found is not None:
+        tls.forget(found.credentials.thumbprint)
+        connections.drop(found.credentials.thumbprint)
+
+
+def _opened(company: Company, at: datetime) -> _Open:
+    """Raises CertificateExpired, NoCertificate."""
+    try:
+        chosen = current(company, at=at)
+    except (CertificateExpired, NoCertificate):
+        forget(company.pk)
+        raise
+    with _lock:
+        found = _open.get(company.pk)
+        if found is not None and found.is_of(chosen):
+            _open.move_to_end(company.pk)
+            return found
+    forget(company.pk)
+    return _remember(company.pk, _read(chosen))
+
+
+def _remember(company_id: int, opened: _Open) -> _Open:
+    with _lock:
+        _open[company_id] = opened
+        oldest = next(iter(_open)) if len(_open) > MAX_OPEN else None
+    if oldest is not None:
+        forget(oldest)
+    return opened
+
+
+def _read(chosen: Certificate) -> _Open:
+    row = Certificate.objects.get(pk=chosen.pk, thumbprint=chosen.thumbprint)
     key, pem = decrypt(row.key, purpose=PURPOSE).encode(), row.pem.encode()
-    return Signer.from_pem(key, pem), Credentials(
-        thumbprint=thumbprint, certificate_pem=pem, key_pem=key
-    )
+    credentials = Credentials(thumbprint=row.thumbprint, certificate_pem=pem, key_pem=key)
+    return _Open(row.pk, Signer.from_pem(key, pem), credentials)
+
+
+# --- keeping -----------------------------------------------------------------------------------
 
 
 def read_upload(company: Company, raw: bytes, password: str, *, at: datetime) -> Opened:
@@ -73,20 +144,21 @@ def read_upload(company: Company, raw: bytes, password: str, *, at: datetime) ->
     return opened
 
 
-def keep(company: Company, opened: Opened, *, actor: Actor) -> list[Certificate]:
+def keep(company: Company, opened: Opened, *, actor: Actor, at: datetime) -> list[Certificate]:
     """Keep a new certificate for the company, and for the others of its CNPJ base (§14.2).
 
     Companies with a certificate of their own (`certificado_especifico`) neither give nor take. The
-    same certificate again changes nothing. The key is closed, the password forgotten (CRT-4).
+    same certificate again changes nothing. The key is closed, the password forgotten (CRT-4). What
+    waited for a certificate goes on.
     """
     kept = []
     for target in _targets(company):
         row, is_new = Certificate.objects.get_or_create(
-            company=target, thumbprint=opened.thumbprint, defaults=_columns(target, opened)
+            company=target, thumbprint=opened.thumbprint, defaults=_columns(target, opened, at)
         )
         if is_new:
             kept.append(row)
-            _tell(target, row, actor=actor, action="certificado.enviado")
+            _settle(target, row, actor=actor, at=at, action="certificado.enviado")
     return kept
 
 
@@ -103,51 +175,52 @@ def inherit(company: Company, *, at: datetime, actor: Actor) -> Certificate | No
     )
     if donor is None:
         return None
-    names = ("key", "pem", "thumbprint", "subject", "serial", "document", "not_before", "not_after")
     row: Certificate = Certificate.objects.create(
         account_id=company.account_id,
         company=company,
-        **{name: getattr(donor, name) for name in names},
+        **{name: getattr(donor, name) for name in _COPIED},
     )
-    _tell(company, row, actor=actor, action="certificado.herdado")
+    _settle(company, row, actor=actor, at=at, action="certificado.herdado")
     return row
 
 
-def warn_expiring(*, at: datetime) -> int:
-    """Tell the trail and the operator of certificates about to end (CRT-5); answers how many.
+def remove_all(company: Company) -> None:
+    """Take the company's certificates away, and what this process keeps open of them."""
+    company.certificates.all().delete()
+    transaction.on_commit(partial(forget, company.pk))
 
-    Each of the days 60, 30, 15, 7, 3 and 1 is told once, also when the task missed it. Only the
-    certificate that signs counts: one that has been renewed ends unnoticed.
+
+def _settle(company: Company, row: Certificate, *, actor: Actor, at: datetime, action: str) -> None:
+    """What follows from a new certificate of the company."""
+    known = {"certificado": row.pk, "serie": row.serial, "valido_ate": row.not_after}
+    if row.warnings:
+        known["avisos"] = row.warnings
+    record(company.account, actor=actor, action=action, target=company, after=known)
+    company_queue.resume(company, at=at)
+    transaction.on_commit(partial(forget, company.pk))
+
+
+def _anchors() -> list[x509.Certificate]:
+    """What a chain may end at: ICP-Brasil, and the root of an authority that stands in for SEFAZ.
+
+    Where all calls go to a stand-in (FISCAL_ENDPOINTS_BASE), its certificates are in order.
     """
-    told = 0
-    for company in Company.objects.filter(removed_at=None).select_related("account"):
-        last = company.certificates.defer("key", "pem").order_by("-not_after", "-pk").first()
-        days = _days_to_tell(last, at=at) if last else None
-        if last is None or days is None:
-            continue
-        # Guarded by the row: a task that runs twice tells once.
-        fresh = Certificate.objects.filter(pk=last.pk, warned_days=last.warned_days)
-        if fresh.update(warned_days=days):
-            _tell(company, last, actor=SYSTEM, action="certificado.vencendo")
-            log.warning("certificate.expiring", company_id=company.pk, days=days)
-            told += 1
-    return told
-
-
-def _days_to_tell(certificate: Certificate, *, at: datetime) -> int | None:
-    """The warning that is due: the smallest of the days that was reached and not told."""
-    left = certificate.not_after - at
-    reached = [days for days in WARNING_DAYS if left.total_seconds() <= days * 86_400]
-    if not reached or left.total_seconds() <= 0:
-        return None
-    due = reached[-1]
-    return due if certificate.warned_days is None or due < certificate.warned_days else None
+    if not (settings.FISCAL_ENDPOINTS_BASE and settings.FISCAL_CA_FILE):
+        return list(icp_brasil())
+    try:
+        own = x509.load_pem_x509_certificates(Path(settings.FISCAL_CA_FILE).read_bytes())
+    except (OSError, ValueError):
+        # Its connections tell of it (tls.Misconfigured); an upload is not lost over it.
+        log.warning("certificate.no_stand_in_root", file=settings.FISCAL_CA_FILE)
+        return list(icp_brasil())
+    return [*icp_brasil(), *own]
 
 
 def _targets(company: Company) -> list[Company]:
     if company.certificado_especifico:
         return [company]
-    return [company, *_siblings(company).order_by("pk")]
+    # In one order: two uploads for one base at once would wait for each other's rows.
+    return sorted([company, *_siblings(company)], key=lambda one: one.pk)
 
 
 def _siblings(company: Company) -> QuerySet[Company]:
@@ -163,7 +236,7 @@ def _siblings(company: Company) -> QuerySet[Company]:
     return rows.filter(cnpj__startswith=company.cnpj[:8]).exclude(pk=company.pk)
 
 
-def _columns(company: Company, opened: Opened) -> dict[str, Any]:
+def _columns(company: Company, opened: Opened, at: datetime) -> dict[str, Any]:
     return {
         "account_id": company.account_id,
         "key": encrypt(opened.key_pem.decode(), purpose=PURPOSE),
@@ -173,9 +246,5 @@ def _columns(company: Company, opened: Opened) -> dict[str, Any]:
         "document": opened.document,
         "not_before": opened.not_before,
         "not_after": opened.not_after,
+        "warnings": chain_warnings(opened.pem, _anchors(), at=at),
     }
-
-
-def _tell(company: Company, row: Certificate, *, actor: Actor, action: str) -> None:
-    known = {"certificado": row.pk, "serie": row.serial, "valido_ate": row.not_after}
-    record(company.account, actor=actor, action=action, target=company, after=known)

@@ -16,8 +16,14 @@ from fiscal.certificates import BadCertificate, Opened, WrongPassword
 from fiscal.documents.types import Csc, Issuer
 from fiscal.errors import InProcessing, InvalidRequest, RecordFault, RecordInvalid
 from fiscal.models import WAITING, Company
-from fiscal.services import certificates
-from fiscal.services.company_fields import AMBIENTES, ATTRIBUTES, CSC_COLUMNS, MODELOS
+from fiscal.services import certificates, company_queue
+from fiscal.services.company_fields import (
+    AMBIENTES,
+    ATTRIBUTES,
+    CSC_COLUMNS,
+    MODELOS,
+    OWN_CERTIFICATE,
+)
 from fiscal.services.company_values import Sent, apply, fault, read_body, rule_faults
 from fiscal.services.numbering import default_serie, set_next_number
 from lib.crypto import decrypt, encrypt
@@ -91,7 +97,7 @@ def create_company(
     except IntegrityError as error:
         name = "cnpj" if company.cnpj else "cpf"
         raise RecordInvalid(erros=[fault(name, "já é de outra empresa desta conta")]) from error
-    _settle(company, sent, certificate, actor=actor)
+    _settle(company, sent, certificate, actor=actor, at=at)
     if certificate is None:
         certificates.inherit(company, at=at, actor=actor)
     _give_tokens(company, actor=actor)
@@ -112,7 +118,7 @@ def change_company(
     certificate = _check(company, sent, at=at)
     _keep_secrets(company, sent)
     company.save()
-    _settle(company, sent, certificate, actor=actor)
+    _settle(company, sent, certificate, actor=actor, at=at)
     after = {key: value for key, value in _told(sent).items() if before.get(key) != value}
     if after:
         earlier = {key: before[key] for key in after if key in before}
@@ -124,6 +130,8 @@ def change_company(
             before=earlier,
             after=after,
         )
+    if after or certificate is not None:
+        company_queue.resume(company, at=at)
     return company
 
 
@@ -142,7 +150,7 @@ def remove_company(company_id: int, *, account: Account, actor: Actor, at: datet
     )
     for token in tokens:
         revoke_token(token.pk, account=account, actor=actor)
-    company.certificates.all().delete()
+    certificates.remove_all(company)
     for name in (*CSC_COLUMNS, "token_producao", "token_homologacao"):
         setattr(company, name, "")
     company.closed, company.removed_at = {}, at
@@ -156,7 +164,8 @@ def remove_company(company_id: int, *, account: Account, actor: Actor, at: datet
 
 
 def _locked(company_id: int, *, account: Account) -> Company:
-    found: Company = Company.objects.select_for_update().get_of(
+    # Not against those who only refer to the row: documents, and certificates of its base.
+    found: Company = Company.objects.select_for_update(no_key=True).get_of(
         account, pk=company_id, removed_at=None
     )
     return found
@@ -164,6 +173,7 @@ def _locked(company_id: int, *, account: Account) -> Company:
 
 def _check(company: Company, sent: Sent, *, at: datetime) -> Opened | None:
     """Set what was sent on the row and open the certificate. Raises RecordInvalid."""
+    before = dict(company.options)
     apply(company, sent)
     faults = [*sent.faults, *rule_faults(company, sent)]
     certificate = None
@@ -173,9 +183,27 @@ def _check(company: Company, sent: Sent, *, at: datetime) -> Opened | None:
         is_password = isinstance(error, WrongPassword)
         campo = "senha_certificado" if is_password else "arquivo_certificado_base64"
         faults.append(RecordFault(campo, error.mensagem))
+    else:
+        faults += _lacking_certificate(company, before, certificate)
     if faults:
         raise RecordInvalid(erros=list(faults))
     return certificate
+
+
+def _lacking_certificate(
+    company: Company, before: dict[str, Any], certificate: Opened | None
+) -> list[RecordFault]:
+    """What is turned on now and asks for a certificate of this very CNPJ."""
+    turned_on = [
+        name for name in OWN_CERTIFICATE if company.options.get(name) and not before.get(name)
+    ]
+    has_one = certificate is not None and certificate.document == company.document
+    if not turned_on or has_one:
+        return []
+    kept = company.certificates.filter(document=company.document) if company.pk else None
+    if kept is not None and kept.exists():
+        return []
+    return [fault(name, "precisa de um certificado deste CNPJ") for name in turned_on]
 
 
 def _certificate(company: Company, sent: Sent, *, at: datetime) -> Opened | None:
@@ -199,7 +227,9 @@ def _keep_secrets(company: Company, sent: Sent) -> None:
         company.logo = sent.logo
 
 
-def _settle(company: Company, sent: Sent, certificate: Opened | None, *, actor: Actor) -> None:
+def _settle(
+    company: Company, sent: Sent, certificate: Opened | None, *, actor: Actor, at: datetime
+) -> None:
     """What is kept in rows of their own: numbers and the certificate."""
     faults = []
     for (kind, ambiente), number in sorted(sent.numbers.items()):
@@ -212,7 +242,7 @@ def _settle(company: Company, sent: Sent, certificate: Opened | None, *, actor: 
     if faults:
         raise RecordInvalid(erros=list(faults))
     if certificate is not None:
-        certificates.keep(company, certificate, actor=actor)
+        certificates.keep(company, certificate, actor=actor, at=at)
 
 
 def _give_tokens(company: Company, *, actor: Actor) -> None:

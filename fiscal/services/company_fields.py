@@ -109,11 +109,10 @@ def _options() -> list[Attribute]:
         "smtp_responder_para": read.email,
         "smtp_modo_verificacao_openssl": read.choice(("peer", "none")),
     }
-    landscape = read.choice(("portrait", "landscape"))
     return [
         *(Attribute(name, read.flag, OPTION, value) for name, value in flags.items()),
         *(Attribute(name, reader) for name, reader in texts.items()),
-        Attribute("orientacao_danfe", landscape, OPTION, "portrait"),
+        Attribute("orientacao_danfe", read.orientation, OPTION, "portrait"),
         *_numbers_of_services(),
     ]
 
@@ -147,6 +146,11 @@ IMMUTABLE = (
     "data_inicio_recebimento_nfe",
     "data_inicio_recebimento_cte",
     "data_inicio_recebimento_nfsen",
+)
+# What the national NFS-e asks for: a certificate of this very CNPJ, not only of its base.
+OWN_CERTIFICATE = (
+    "habilita_nfsen_recebidas_producao",
+    "habilita_nfsen_recebidas_homologacao",
 )
 # Secrets with a column of their own; the others are in `closed`.
 CSC_COLUMNS = ("csc_nfce_producao", "csc_nfce_homologacao")

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fiscal.models import Company, Consumption
+from django.db import transaction
+
+from fiscal.models import (
+    Company,
+    Consumption,
+    EventState,
+    FiscalDocument,
+    FiscalEvent,
+    Inutilizacao,
+    State,
+    VoidState,
+)
 from fiscal.services.consumption import caller
 
 SERVICE = "fila"
+# Not those on their way: their time is the claim of whoever sends them.
+_UNSENT = (State.RECEBIDO, State.ASSINADO, State.CONTINGENCIA, State.EPEC)
 
 
 def stop(company: Company, *, ambiente: str, until: datetime, now: datetime) -> None:
@@ -21,10 +34,26 @@ def stop(company: Company, *, ambiente: str, until: datetime, now: datetime) -> 
     )
 
 
-def resume(company: Company) -> None:
-    """What was wrong was changed (certificate, CSC, record): the queue goes on at once."""
+@transaction.atomic
+def resume(company: Company, *, at: datetime) -> int:
+    """What was wrong was changed (certificate, CSC, record): the queue goes on at once.
+
+    Whatever waits to be sent is due at `at`, for the next sweep; nothing is sent twice by that.
+    Answers how many documents are.
+    """
+    documents = FiscalDocument.objects.filter(
+        company=company, state__in=_UNSENT, superseded_by=None
+    )
+    events = FiscalEvent.objects.filter(document__company=company, state=EventState.ASSINADO)
+    voids = Inutilizacao.objects.filter(company=company, state=VoidState.SOLICITADA)
+    n_documents, *_ = (
+        those.filter(next_attempt_at__gt=at).update(next_attempt_at=at)
+        for those in (documents, events, voids)
+    )
+    # After the documents, as `stop` does, which holds one: otherwise the two wait for each other.
     rows = Consumption.objects.filter(service=SERVICE, subject=str(company.pk))
     rows.update(blocked_until=None)
+    return n_documents
 
 
 def stopped_until(company: Company, *, ambiente: str, now: datetime) -> datetime | None:

@@ -74,6 +74,24 @@ def choice(accepted: Collection[str]) -> Reader:
     return read
 
 
+# As the texts of the API write it, as they misspell it (§14.2), and as people call it.
+_ORIENTATIONS = {
+    "portrait": "portrait",
+    "landscape": "landscape",
+    "ladscape": "landscape",
+    "retrato": "portrait",
+    "paisagem": "landscape",
+}
+
+
+def orientation(value: Any) -> str:
+    """`portrait` or `landscape`; "" when none is given."""
+    found = plain(value).lower()
+    if found and found not in _ORIENTATIONS:
+        raise ValueError("deve ser um destes: portrait, landscape")
+    return _ORIENTATIONS.get(found, "")
+
+
 def flag(value: Any) -> bool:
     """True or false; absent is false."""
     word = str(value).strip().lower() if isinstance(value, bool | int | str) else "?"

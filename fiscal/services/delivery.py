@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -19,17 +19,20 @@ from fiscal.selectors.hot_rows import document_with_company
 from fiscal.services import (
     company_queue,
     contingency,
+    event_epec,
     events,
     inutilizacao,
     notices,
+    receipts,
     recovery,
     replacing,
+    resigning,
     signing_step,
     transmit,
     verdicts,
 )
 from fiscal.services.signing_step import NORMAL, Mode
-from fiscal.services.transmit import Sending
+from fiscal.services.transmit import Pick, Sending
 from lib import clock
 from lib.errors import DomainError
 
@@ -40,6 +43,8 @@ log = logging.getLogger(__name__)
 QUICK_MS = 15_000
 REFUSALS = 3  # a cancellation that is refused this often is for an operator (§8.6)
 VOID_REASON = "Numero nao utilizado por falha de comunicacao com a SEFAZ"
+WITHOUT_CERTIFICATE = "A nota espera por um certificado novo e segue assim que ele for enviado"
+SET_ASIDE = timedelta(minutes=3)
 _UNSENT = (State.RECEBIDO, State.ASSINADO)
 
 
@@ -48,16 +53,64 @@ def advance(document_id: int) -> FiscalDocument:
 
     A document that cannot be signed any more is `rejeitado` by us, with the reason.
     """
+    return _advance(Pick(document_id)) or _current(document_id)
+
+
+def advance_next() -> bool:
+    """`advance` the document that has waited longest; False when none waits that may be sent.
+
+    Many may do so at once: each has another document. One that fails by an error of ours, or is
+    not moved by its turn, is left alone for a while, so that it holds up nobody.
+    """
+    now, pick = clock.now(), Pick()
+    try:
+        document = _advance(pick)
+    except Exception:
+        if pick.document_id is None:
+            raise
+        log.exception("document.failed", extra={"nota_id": pick.document_id})
+        _wait(pick.document_id, SET_ASIDE)
+        return True
+    if document is not None and _is_still_due(document, now):
+        _wait(document.pk, SET_ASIDE)
+    return document is not None
+
+
+def _is_still_due(document: FiscalDocument, now: datetime) -> bool:
+    due = document.next_attempt_at
+    return document.state in (*_UNSENT, State.CONTINGENCIA) and due is not None and due <= now
+
+
+def _advance(pick: Pick) -> FiscalDocument | None:
+    """None when there was nothing to pick."""
     document = None
     try:
-        document = transmit.transmit(document_id, sign=_signature_due)
+        document = transmit.transmit(pick, sign=_signature_due)
     except _Unsignable as error:
-        _refuse(document_id, error.reason)
-    except (CertificateExpired, NoCertificate):
-        # Signed before the certificate ended: it can go once there is another (CRT-5).
-        _wait(document_id, verdicts.STOPPED)
-        notices.alarm(_current(document_id), "certificado")
-    return _asked_about(document or _current(document_id))
+        _refuse(_id_of(pick), error.reason)
+    except (CertificateExpired, NoCertificate) as error:
+        # It ended after the document was accepted (CRT-5): an upload of another sets it going.
+        reason = f"{error.mensagem.rstrip('.')}. {WITHOUT_CERTIFICATE}"
+        _wait(_id_of(pick), verdicts.STOPPED, reason=reason)
+        notices.alarm(_current(_id_of(pick)), "certificado")
+    if pick.document_id is None:
+        return None
+    return _asked_about(_announced(document or _current(pick.document_id)))
+
+
+def _id_of(pick: Pick) -> int:
+    if pick.document_id is None:
+        raise LookupError("nothing was picked")
+    return pick.document_id
+
+
+def _announced(document: FiscalDocument) -> FiscalDocument:
+    """CON-5: the EPEC goes first; the document itself when its authority is back."""
+    if not document.awaits_epec:
+        return document
+    if event_epec.announce(document.pk):
+        transmit.transmit(Pick(document.pk))
+    return _current(document.pk)
 
 
 def _asked_about(document: FiscalDocument) -> FiscalDocument:
@@ -131,14 +184,18 @@ def _signature_due(document: FiscalDocument) -> Callable[[], bytes] | None:
     """
     if document.state not in _UNSENT:
         return None
+    if event_epec.is_bound(document):
+        return None
     now, mode = clock.now(), _mode(document)
     is_signed = document.state == State.ASSINADO and document.tp_emis == mode.tp_emis
     if is_signed and not signing_step.is_too_old(document, now=now):
-        return None
+        return resigning.under_new_certificate(document, now=now)
     try:
         data = signing_step.data_of(document, now=now, mode=mode)
         return signing_step.sign_row(document, data=data, now=now, mode=mode)
-    except (DomainError, CertificateExpired, NoCertificate) as error:
+    except (CertificateExpired, NoCertificate):
+        raise  # no fault of the document's
+    except DomainError as error:
         raise _Unsignable(error) from error
 
 
@@ -187,7 +244,7 @@ def _wait_for_batch(document: FiscalDocument) -> FiscalDocument:
     """A few seconds for 103 to become an answer (REC-7)."""
     for seconds in (1, 2, 4):
         time.sleep(seconds)
-        recovery.poll(document.pk)
+        receipts.poll(document.pk)
         document = _current(document.pk)
         if document.state != State.EM_LOTE:
             break
@@ -204,6 +261,11 @@ def _corrected(document: FiscalDocument) -> FiscalDocument:
 
 
 def _resume_unsent(document: FiscalDocument) -> None:
+    advance(document.pk)
+
+
+def _resume_announced(document: FiscalDocument) -> None:
+    event_epec.warn_if_late(document, now=clock.now())
     advance(document.pk)
 
 
@@ -236,7 +298,7 @@ def _is_abandoned(document: FiscalDocument) -> bool:
 
 
 def _resume_batch(document: FiscalDocument) -> None:
-    recovery.poll(document.pk)
+    receipts.poll(document.pk)
     if _current(document.pk).state == State.INDEFINIDO:
         recovery.recover(document.pk)
 
@@ -268,7 +330,8 @@ def _cancel(document: FiscalDocument, last: FiscalDocument) -> None:
 
 def _resume_rejected(document: FiscalDocument) -> None:
     """What nobody corrects gives its number to voiding (NUM-3)."""
-    if document.numero is None:
+    # A number that was announced cannot be voided: only the corrected document frees it.
+    if document.numero is None or event_epec.is_bound(document):
         _wait(document.pk, None)
     else:
         _void(document)
@@ -293,18 +356,19 @@ def _void(document: FiscalDocument) -> None:
 
 
 @transaction.atomic
-def _wait(document_id: int, pause: timedelta | None) -> None:
-    """When to look again if what follows does not settle it."""
+def _wait(document_id: int, pause: timedelta | None, *, reason: str = "") -> None:
+    """When to look again if what follows does not settle it; `reason` is what the API tells."""
     document = FiscalDocument.objects.select_for_update().get(pk=document_id)
     document.next_attempt_at = clock.now() + pause if pause else None
-    document.save(update_fields=["next_attempt_at", "updated_at"])
+    document.x_motivo = reason or document.x_motivo
+    document.save(update_fields=["next_attempt_at", "x_motivo", "updated_at"])
 
 
 _STEPS = {
     State.RECEBIDO: _resume_unsent,
     State.ASSINADO: _resume_unsent,
     State.CONTINGENCIA: _resume_unsent,
-    State.EPEC: _resume_unsent,
+    State.EPEC: _resume_announced,
     State.TRANSMITINDO: _resume_unknown,
     State.INDEFINIDO: _resume_unknown,
     State.EM_LOTE: _resume_batch,

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from fiscal.authorities import cstat
 from fiscal.authorities.answers import proc_evento
 from fiscal.authorities.base import Answer, EventAnswer
 from fiscal.documents.nfe import events as kinds
-from fiscal.documents.nfe.events import CANCELLATION, CANCELLATIONS
+from fiscal.documents.nfe.events import CANCELLATION, CANCELLATIONS, EPEC
 from fiscal.models import EventState, FiscalDocument, FiscalEvent, State
 from fiscal.selectors.documents import CCE
-from fiscal.services import archive, mail, notices
+from fiscal.services import archive, authority_status, mail, notices
 
 log = logging.getLogger(__name__)
 
-REGISTERED = ("135", "136", "155")
+EPEC_STANDS = "124"
+REGISTERED = (EPEC_STANDS, "135", "136", "155")
+BLOCKED = "142"
+# Looked at again after this when its EPEC was refused: then home may be back.
+REFUSED = timedelta(minutes=15)
 LIVE = (EventState.ASSINADO, EventState.TRANSMITINDO, EventState.INDEFINIDO)
+_PROTOCOL = re.compile(r"\[nProt:\s*([0-9]{15}(?:[0-9]{2})?)\s*\]", re.IGNORECASE)
 _DIGEST = re.compile(rb"<(?:\w+:)?DigestValue>([^<]+)</")
 
 
@@ -29,18 +35,60 @@ def registered(
 ) -> None:
     """The event stands: it is kept, and a cancellation cancels the document. The caller saves it.
 
-    `said` is about our own bytes.
+    `said` is about our own bytes. A duplicate (573) may quote the protocol that it has.
     """
+    quoted = _PROTOCOL.search(said.x_motivo)
     event.register(
-        protocolo=said.protocolo, at=said.dh_registro, c_stat=said.c_stat, x_motivo=said.x_motivo
+        protocolo=said.protocolo or (quoted[1] if quoted else ""),
+        at=said.dh_registro,
+        c_stat=said.c_stat,
+        x_motivo=said.x_motivo,
     )
-    content = said.proc or proc_evento(archive.unpacked(event.xml), said.xml)
-    archive.keep(document, archive.Kind.EVENT, published_name(document, event), content, at=now)
+    if is_registered(said):  # a duplicate's answer is no proof of the registration
+        content = said.proc or proc_evento(archive.unpacked(event.xml), said.xml)
+        archive.keep(document, archive.Kind.EVENT, published_name(document, event), content, at=now)
     log.info("event.registered", extra={"event_id": event.pk, "cstat": said.c_stat})
     if event.tp_evento in CANCELLATIONS:
         _cancel(document, said)
     elif event.tp_evento == CCE:
         mail.tell_recipient(document, "carta_correcao", now=now, n_seq=event.n_seq)
+    elif event.tp_evento == EPEC:
+        _announced(document, said, now=now)
+
+
+def is_registered(said: EventAnswer) -> bool:
+    """Does the answer say that the event stands?"""
+    return said.c_stat in REGISTERED
+
+
+def epec_refused(document: FiscalDocument, event: FiscalEvent, *, now: datetime) -> None:
+    """The document waits for its authority, signed as it is; an operator is told (CON-5).
+
+    142: older ones were never delivered, and no other is taken before they are: they go first.
+    """
+    is_blocked = event.c_stat == BLOCKED
+    if is_blocked:
+        pending = FiscalDocument.objects.filter(
+            company_id=document.company_id, ambiente=document.ambiente, state=State.EPEC
+        )
+        pending.update(next_attempt_at=now)
+    if document.state == State.ASSINADO:
+        document.c_stat, document.x_motivo = event.c_stat, event.x_motivo
+        document.next_attempt_at = now + REFUSED
+        document.save()
+    notices.alarm(document, "epec_bloqueado" if is_blocked else "epec_recusado")
+
+
+def _announced(document: FiscalDocument, said: EventAnswer, *, now: datetime) -> None:
+    """The DANFE may go with the goods; the NF-e itself follows when its authority is back."""
+    if document.state != State.ASSINADO:
+        return
+    document.register_epec(again_at=now + authority_status.EVERY)
+    document.c_stat, document.x_motivo = said.c_stat, said.x_motivo
+    if not is_registered(said):  # 573: it stood already
+        document.c_stat, document.x_motivo = EPEC_STANDS, cstat.official(EPEC_STANDS)
+    document.save()
+    notices.announce(document, "epec")
 
 
 def taken(
@@ -72,7 +120,7 @@ def found(answer: Answer, tp_evento: str, n_seq: int) -> EventAnswer | None:
         (
             one
             for one in answer.events
-            if one.tp_evento == tp_evento and one.n_seq == n_seq and one.c_stat in REGISTERED
+            if one.tp_evento == tp_evento and one.n_seq == n_seq and is_registered(one)
         ),
         None,
     )

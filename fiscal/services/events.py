@@ -46,7 +46,7 @@ __all__ = [
     "send",
 ]
 
-_UNDELIVERED = (State.CONTINGENCIA, State.TRANSMITINDO, State.EM_LOTE, State.INDEFINIDO)
+_UNDELIVERED = (State.CONTINGENCIA, State.EPEC, State.TRANSMITINDO, State.EM_LOTE, State.INDEFINIDO)
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,12 @@ def _ordered(
     if document.modelo not in kinds.KINDS[order.tp_evento].models:
         raise InvalidRequest("Evento não disponível para este modelo de documento.")
     found = _under_way(document, order)
-    return found or _create(document, order, now)
+    return found or create(document, order, now=now)
 
 
 def _refuse(document: FiscalDocument) -> None:
-    if document.is_offline and document.state in _UNDELIVERED:
+    is_out = document.is_offline or document.is_epec
+    if is_out and document.state in _UNDELIVERED:
         raise InProcessing("Nota emitida em contingência: aguarde a transmissão à SEFAZ.")
     if document.state != State.AUTORIZADO:
         raise not_authorized(document)
@@ -153,7 +154,12 @@ def _json(values: Mapping[str, Any]) -> Any:
     }
 
 
-def _create(document: FiscalDocument, order: Order, now: datetime) -> FiscalEvent:
+def create(document: FiscalDocument, order: Order, *, now: datetime) -> FiscalEvent:
+    """The signed event of a locked document, to be sent; the sweep finds it if nobody does.
+
+    Raises SchemaInvalid, CertificateExpired, NoCertificate, InvalidRequest when there are as many
+    of the kind as there may be.
+    """
     n_seq = _next_sequence(document, order.tp_evento)
     at = _happened_at(document, order, now)
     content = _signed(document, order, n_seq, at, now)

@@ -9,7 +9,7 @@ from fiscal.api.shown import shown
 from fiscal.models import HookNotice
 from fiscal.selectors.voids import months_of
 from fiscal.services.hook_events import live_of
-from fiscal.services.inutilizacao import file_name
+from fiscal.services.void_sending import file_name
 
 
 def body_of(notice: HookNotice) -> dict[str, Any]:

@@ -13,6 +13,8 @@ NFCE_TIMEOUT = "nfce_correcao_timeout"
 VOIDED = "inutilizacao"
 CANCELLATION_REFUSED = "erro_cancelamento"
 _ANSWERED = ("autorizado", "denegado", "erro_autorizacao")
+# CON-5: its DANFE may be printed, for which clients wait as for an authorization.
+_ANNOUNCED = "epec"
 _UNDONE = ("cancelado", CANCELLATION_REFUSED)
 
 
@@ -48,7 +50,8 @@ def _event_of(document: FiscalDocument, live: FiscalDocument, decision: str) -> 
     if document.modelo == 55:
         # §2.5: also what became of an attempt made in another environment.
         is_attempt = live is not document
-        return NFE if decision in _ANSWERED or (is_attempt and decision in _UNDONE) else ""
+        is_news = decision in (*_ANSWERED, _ANNOUNCED)
+        return NFE if is_news or (is_attempt and decision in _UNDONE) else ""
     if live is not document:
         if decision not in _UNDONE:
             return ""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import Account
 from accounts.services.audit import Actor, record
@@ -24,6 +24,7 @@ from fiscal.models import (
     HookNotice,
     Inutilizacao,
 )
+from fiscal.selectors.hot_rows import hooks_of
 from lib import clock, outbound
 from lib.crypto import encrypt
 from lib.errors import NotFound
@@ -198,7 +199,7 @@ def announce(
 
     In the transaction of the change; delivered after its commit. Answers the addresses.
     """
-    hooks = list(_matching(company, ambiente=ambiente, event=event))
+    hooks = hooks_of(company, ambiente, event)
     if not hooks:
         return []
     with transaction.atomic():
@@ -217,30 +218,14 @@ def announce(
     return hooks
 
 
-def _matching(company: Company, *, ambiente: str, event: str) -> QuerySet[FiscalHook]:
-    found: QuerySet[FiscalHook] = FiscalHook.objects.filter(
-        Q(company=None) | Q(company=company),
-        account_id=company.account_id,
-        ambiente__in=("", ambiente),
-        event=event,
-        state=FiscalHook.State.ACTIVE,
-    )
-    return found.order_by("pk")
-
-
-class _Call:
-    """What runs after the commit; one for each transaction."""
-
-    def __call__(self) -> None:
-        nudge()
-
-
-_CALL = _Call()
+def _called() -> None:
+    """What runs after the commit; once for each transaction."""
+    nudge()
 
 
 def _nudge_after_commit() -> None:
-    if all(waiting[1] is not _CALL for waiting in connection.run_on_commit):
-        transaction.on_commit(_CALL, robust=True)
+    if all(waiting[1] is not _called for waiting in connection.run_on_commit):
+        transaction.on_commit(_called, robust=True)
 
 
 def nudge() -> None:

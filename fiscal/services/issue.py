@@ -22,18 +22,25 @@ from fiscal.errors import (
 )
 from fiscal.models import Company, FiscalDocument, State
 from fiscal.selectors import hot_rows
-from fiscal.services import contingency, delivery, replacing, signing_step, transmit
+from fiscal.services import (
+    contingency,
+    delivery,
+    dispatch,
+    event_epec,
+    numbering,
+    replacing,
+    signing_step,
+    transmit,
+)
 from fiscal.services.certificates import signer_of
 from fiscal.services.companies import csc_of
 from fiscal.services.signing_step import LEASE, NORMAL, OFFLINE, Mode
 from fiscal.services.transmit import Sending
 from fiscal.signing import Signer
 from lib import clock
-from lib.br import normalise_document
-from lib.queue import enqueue
+from lib.br import document_kind, normalise_document
 
 NFE, NFCE = contingency.NFE, contingency.NFCE
-TASK = "fiscal.tasks.process_document"
 # They take batches only, never a synchronous NF-e (fiscal-api §2.3).
 WITHOUT_SYNCHRONOUS = frozenset({"SP", "GO", "BA"})
 _REF = re.compile(r"[A-Za-z0-9_.-]{1,255}")
@@ -110,13 +117,23 @@ def signer_for(company: Company, *, ambiente: str, modelo: int, now: datetime) -
 
 
 def refuse_issuer(company: Company, body: Mapping[str, Any]) -> None:
-    """The issuer that the body names is the company of the token (§2.2)."""
+    """The issuer that the body names is the company of the token (§1.8, §2.2)."""
     for name in ("cnpj_emitente", "cpf_emitente"):
-        given = body.get(name)
-        is_text = isinstance(given, str | int) and not isinstance(given, bool)
-        named = str(given).strip() if is_text else ""  # another type is the reader's to refuse
+        named = _named(body, name)
+        if named and document_kind(named) is None:
+            raise InvalidRequest("CNPJ do emitente não autorizado ou não informado.")
         if named and normalise_document(named) != company.document:
             raise IssuerForbidden()
+    # Another state has another authority, which does not know the issuer.
+    if _named(body, "uf_emitente").upper() not in ("", company.uf):
+        raise InvalidRequest("CNPJ/UF do emitente não autorizado ou não informado.")
+
+
+def _named(body: Mapping[str, Any], name: str) -> str:
+    """A field as text; "" without one, and for another type, which is the reader's to refuse."""
+    given = body.get(name)
+    is_text = isinstance(given, str | int) and not isinstance(given, bool)
+    return str(given).strip() if is_text else ""
 
 
 class _Accepted:
@@ -154,6 +171,7 @@ class _Accepted:
             self.company, self.ambiente, self.modelo, self.ref, is_locked=True
         )
         if row is None:
+            self._refuse_number()
             return self._begun(self._new())
         if row.state in _FINAL or (row.is_offline and row.state != State.REJEITADO):
             raise AlreadyAuthorized()
@@ -162,6 +180,12 @@ class _Accepted:
         if row.state != State.REJEITADO:
             raise InProcessing()
         return self._again(row)
+
+    def _refuse_number(self) -> None:
+        """Told now, not by a queued document that nobody can issue (§2.3)."""
+        numbering.chosen_number(
+            self.company, ambiente=self.ambiente, modelo=self.modelo, data=self.data
+        )
 
     def _new(self) -> FiscalDocument:
         """Not inserted yet: one that is signed now is written once."""
@@ -182,32 +206,36 @@ class _Accepted:
         row is written once before the call; queued otherwise."""
         if self.is_now:
             return self._signed(document)
-        if document.pk is None:
-            document.save()
-        enqueue(TASK, document.pk)
+        document.next_attempt_at = self.now
+        hot_rows.keep_progress(document)
+        dispatch.call()
         return document
 
     def _again(self, document: FiscalDocument) -> FiscalDocument:
         """The corrected body under the same row and number, signed at once: it is processing."""
         document.payload = self.body
         document.next_attempt_at = None
-        document = self._signed(document)
-        if not self.is_now:
-            enqueue(TASK, document.pk)
-        return document
+        document.save(update_fields=["payload"])
+        return self._signed(document)
 
     def _signed(self, document: FiscalDocument) -> FiscalDocument:
-        mode = self._mode()
+        bound, announced = event_epec.bound_mode(document), document.chave
+        mode = bound or self._mode()
         document.company = self.company
         keep = signing_step.sign_row(
             document, data=self.data, now=self.now, mode=mode, signer=self.signer
         )
+        if bound:
+            event_epec.refuse_other_key(document, announced)
         if self.is_now and mode.tp_emis != OFFLINE:
             self.sending = transmit.begin_row(document, keep, now=self.now)
             return document
         if mode.tp_emis == OFFLINE:
             document.enter_offline(again_at=self.now + LEASE)
-        document.save()
+        elif not self.is_now:
+            document.next_attempt_at = self.now
+            dispatch.call()
+        hot_rows.keep_progress(document)
         keep()
         return document
 
@@ -221,4 +249,4 @@ class _Accepted:
 
 
 def _number_taken() -> InvalidRequest:
-    return InvalidRequest('Parâmetro "numero" inválido: já há uma nota com este número e série.')
+    return InvalidRequest(numbering.NUMBER_TAKEN)

@@ -1,4 +1,7 @@
-"""E-mail to buyers: queued with the decision, sent afterwards, tried again (§2.10, §16, KEEP-3)."""
+"""E-mail to buyers and issuers: queued with what it tells of, sent afterwards, tried again.
+
+§2.10, §16, KEEP-3; CRT-5 for certificates.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,17 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from accounts.services.audit import Actor, record
 from fiscal.errors import InvalidRequest, NotAuthorized, PrintFailed
-from fiscal.models import BlockedEmail, FiscalDocument, MailMessage, MailState, State
+from fiscal.models import (
+    Certificate,
+    Company,
+    FiscalDocument,
+    MailMessage,
+    MailState,
+    State,
+)
 from fiscal.services import mail_delivery, mail_text
+from fiscal.services.mail_blocks import block_bounce, is_blocked
 from fiscal.services.mail_delivery import NotDelivered
 from lib import clock
 from lib.queue import enqueue
@@ -77,6 +87,36 @@ def send_again(document: FiscalDocument, emails: object, *, now: datetime) -> li
     with transaction.atomic():
         _queue(document, kind, cause, addresses, n_seq=0, now=now)
     return addresses
+
+
+def tell_of_certificate(
+    certificate: Certificate, company: Company, *, days: int, to: list[str], now: datetime
+) -> int:
+    """Queue the warning that a certificate ends in `days` days; answers how many are new.
+
+    Companies of one CNPJ base share a certificate: an address is told once of it in the account,
+    however many of them it answers for.
+    """
+    cause = f"certificado-{certificate.thumbprint[:16]}-{days}"
+    key = {"account_id": company.account_id, "document": None, "cause": cause}
+    count = 0
+    for address in _addresses(to):
+        row, is_new = MailMessage.objects.get_or_create(
+            **key,
+            recipient=address.lower(),
+            defaults={
+                "company": company,
+                "certificate": certificate,
+                "kind": MailMessage.Kind.CERTIFICADO,
+                "message_id": _alone_id(company, cause, address),
+                "next_attempt_at": now + LEASE,
+                "created_at": now,
+            },
+        )
+        if is_new:
+            enqueue(TASK, row.pk, 0)
+            count += 1
+    return count
 
 
 def _is_offline(document: FiscalDocument) -> bool:
@@ -155,6 +195,12 @@ def _message_id(document: FiscalDocument, cause: str, address: str) -> str:
     return f"<{cause}.{digest}@{mail_delivery.domain_of(document.company)}>"
 
 
+def _alone_id(company: Company, cause: str, address: str) -> str:
+    what = f"{company.account_id}:{address.lower()}"
+    digest = hashlib.sha256(what.encode()).hexdigest()[:32]
+    return f"<{cause}.{digest}@{mail_delivery.domain_of(company)}>"
+
+
 # --- sending -----------------------------------------------------------------------------------
 
 
@@ -165,6 +211,9 @@ def send(message_id: int, n_attempts: int) -> None:
         return
     if is_blocked(row.account_id, row.recipient):
         _finish(row, lambda message: message.skip())
+        return
+    if row.kind == MailMessage.Kind.CERTIFICADO and row.certificate_id is None:
+        _finish(row, lambda message: message.give_up(error="O certificado foi removido."))
         return
     try:
         mail_delivery.deliver(mail_text.compose(row), row.company)
@@ -225,42 +274,3 @@ def sweep(*, now: datetime) -> int:
             row.save(update_fields=["next_attempt_at"])
             enqueue(TASK, row.pk, row.n_attempts)
     return len(rows)
-
-
-# --- blocked addresses -------------------------------------------------------------------------
-
-
-def is_blocked(account_id: int, email: str) -> bool:
-    """Is nothing sent to it? A passing bounce blocks like a lasting one, until it is lifted."""
-    return BlockedEmail.objects.filter(account_id=account_id, email=email.lower()).exists()
-
-
-def block_bounce(account_id: int, email: str, *, diagnostic: str, now: datetime) -> None:
-    """The address does not exist: nothing more is sent to it."""
-    BlockedEmail.objects.get_or_create(
-        account_id=account_id,
-        email=email.lower(),
-        defaults={
-            "block_type": BlockedEmail.BlockType.BOUNCE,
-            "bounce_type": BlockedEmail.BounceType.PERMANENT,
-            "diagnostic_code": diagnostic[:300],
-            "blocked_at": now,
-        },
-    )
-
-
-@transaction.atomic
-def unblock(blocked: BlockedEmail, *, actor: Actor) -> None:
-    """Write to the address again. Raises InvalidRequest (422) after a complaint."""
-    if blocked.block_type == BlockedEmail.BlockType.COMPLAINT:
-        raise _Complained()
-    before = {"email": blocked.email, "motivo": blocked.block_type}
-    record(blocked.account, actor=actor, action="email.desbloqueado", target=blocked, before=before)
-    blocked.delete()
-
-
-class _Complained(InvalidRequest):
-    """§16: 422, where other invalid requests are 400."""
-
-    mensagem = "O endereço foi bloqueado por uma reclamação e não pode ser desbloqueado."
-    http_status = 422

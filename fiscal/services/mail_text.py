@@ -1,16 +1,19 @@
-"""What the buyer reads and gets: text, page, XML and print (KEEP-3)."""
+"""What the buyer reads and gets: text, page, XML and print (KEEP-3); warnings to the issuer."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from fiscal.models import Archive, FiscalDocument, MailMessage
+from fiscal.models import Archive, Certificate, Company, FiscalDocument, MailMessage
 from fiscal.selectors.documents import last_carta_correcao, shown_xml
 from fiscal.services import archive, printing
 from fiscal.services.mail_delivery import reply_to
+from lib import clock
 
 _NAMES = {55: "NF-e", 65: "NFC-e"}
 _SUBJECTS = {
@@ -18,6 +21,7 @@ _SUBJECTS = {
     MailMessage.Kind.CANCELADO: "{nome} nº {numero} de {emitente} cancelada",
     MailMessage.Kind.CARTA_CORRECAO: "Carta de correção da {nome} nº {numero} de {emitente}",
 }
+_CERTIFICATE_SUBJECT = "Certificado digital de {emitente} a vencer: envie um novo"
 _XML, _PDF = "application/xml", "application/pdf"
 
 
@@ -26,21 +30,44 @@ def compose(message: MailMessage) -> EmailMultiAlternatives:
 
     Never inside a transaction. Raises fiscal.errors.PrintFailed.
     """
+    if message.kind == MailMessage.Kind.CERTIFICADO:
+        return _mail(message, _CERTIFICATE_SUBJECT, _certificate_context(message))
     document = FiscalDocument.objects.select_related("company").get(pk=message.document_id)
     context = _context(document, message)
+    mail = _mail(message, _subject(message.kind, context), context)
+    mail.reply_to = [address] if (address := reply_to(document.company)) else []
+    for name, content, kind in _files(document, message):
+        mail.attach(name, content, kind)
+    return mail
+
+
+def _mail(message: MailMessage, subject: str, context: dict[str, Any]) -> EmailMultiAlternatives:
     mail = EmailMultiAlternatives(
-        subject=_subject(document, message.kind, context),
+        subject=" ".join(subject.format(**context).split()),
         body=render_to_string(f"email/fiscal_{message.kind}.txt", context),
         to=[message.recipient],
-        reply_to=[address] if (address := reply_to(document.company)) else None,
         headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"},
     )
     mail.attach_alternative(
         render_to_string(f"email/fiscal_{message.kind}.html", context), "text/html"
     )
-    for name, content, kind in _files(document, message):
-        mail.attach(name, content, kind)
     return mail
+
+
+def _certificate_context(message: MailMessage) -> dict[str, Any]:
+    """The certificate, and all the companies of the account that sign with it."""
+    row = Certificate.objects.defer("key", "pem").get(pk=message.certificate_id or 0)
+    companies = Company.objects.filter(
+        account=message.account_id, removed_at=None, certificates__thumbprint=row.thumbprint
+    )
+    days = ceil((row.not_after - clock.now()) / timedelta(days=1))
+    return {
+        "certificado": row,
+        "prazo": "em 1 dia" if days == 1 else f"em {days} dias",
+        "is_expired": days <= 0,
+        "emitente": message.company.nome,
+        "empresas": list(companies.order_by("nome", "pk").defer("logo")),
+    }
 
 
 def _context(document: FiscalDocument, message: MailMessage) -> dict[str, Any]:
@@ -56,11 +83,9 @@ def _context(document: FiscalDocument, message: MailMessage) -> dict[str, Any]:
     }
 
 
-def _subject(document: FiscalDocument, kind: str, context: dict[str, Any]) -> str:
-    text = _SUBJECTS[MailMessage.Kind(kind)].format(**context)
-    if context["is_homologacao"]:
-        text = f"[SEM VALOR FISCAL] {text}"
-    return " ".join(text.split())
+def _subject(kind: str, context: dict[str, Any]) -> str:
+    text = _SUBJECTS[MailMessage.Kind(kind)]
+    return f"[SEM VALOR FISCAL] {text}" if context["is_homologacao"] else text
 
 
 def _files(document: FiscalDocument, message: MailMessage) -> list[tuple[str, bytes, str]]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db.models import Max
 
 from fiscal.errors import InvalidRequest
 from fiscal.models import Company, FiscalDocument, Inutilizacao, Series, VoidState
 from fiscal.selectors import hot_rows
+from lib.compiled import CompiledUpdate
 
 LAST_NUMBER = 999_999_999  # nNF has nine digits
 KINDS = {55: "nfe", 65: "nfce", 57: "cte", 67: "cte_os", 58: "mdfe"}
 COMPANY_SERIES = range(890)  # NUM-7: 890–919 are issued by the authority itself
 PERSON_SERIES = range(920, 970)
+NUMBER_TAKEN = 'Parâmetro "numero" inválido: já há uma nota com este número e série.'
+_COUNT = CompiledUpdate(Series, "next_number")
 
 
 def take_number(
@@ -19,18 +25,19 @@ def take_number(
 ) -> tuple[int, int]:
     """(series, number) of the next document, in the caller's transaction (NUM-1, NUM-8).
 
-    The number is used exactly when that transaction commits: a rollback gives it back. Without
-    `serie`, the company's default for the model. Raises InvalidRequest for a series that the
+    The number is used exactly when that transaction commits: a rollback gives it back. Numbers
+    that were voided ahead of the counter are passed over. Without `serie`, the company's default
+    for the model. Raises InvalidRequest for a series that the
     issuer may not use (NUM-7) and when the series has no number left.
     """
     serie = default_serie(company, ambiente=ambiente, modelo=modelo) if serie is None else serie
-    if serie not in allowed_series(company):
-        raise InvalidRequest(f'Parâmetro "serie" inválido: {range_text(company)}.')
+    _refuse_series(company, serie)
     series = locked_series(company, ambiente=ambiente, modelo=modelo, serie=serie)
+    _pass_over_voided(series)
     if series.next_number > LAST_NUMBER:
         raise InvalidRequest(f"A série {serie} não tem mais números.")
     number = series.take_next()
-    series.save(update_fields=["next_number"])
+    _COUNT.write(series)
     return serie, number
 
 
@@ -43,6 +50,45 @@ def locked_series(company: Company, *, ambiente: str, modelo: int, serie: int) -
         Series.objects.get_or_create(**key, defaults={"account_id": company.account_id})
         found = Series.objects.select_for_update().get(**key)
     return found
+
+
+def chosen_number(
+    company: Company,
+    *,
+    ambiente: str,
+    modelo: int,
+    data: Mapping[str, Any],
+    own: tuple[int | None, int | None] = (None, None),
+) -> tuple[int, int] | None:
+    """(series, number) that the client gives by itself (§3.2); None where the counter chooses.
+
+    `own` is what the document holds already. Raises InvalidRequest for a series that the issuer
+    may not use (NUM-7) and for a number that another document has.
+    """
+    given, numero = data.get("serie"), data.get("numero")
+    if given in (None, ""):
+        serie = default_serie(company, ambiente=ambiente, modelo=modelo)
+    else:
+        serie = int(str(given))
+        _refuse_series(company, serie)
+    if numero in (None, ""):
+        return None
+    chosen = serie, int(str(numero))
+    if chosen != own and hot_rows.is_number_taken(company.pk, ambiente, modelo, *chosen):
+        raise InvalidRequest(NUMBER_TAKEN)
+    return chosen
+
+
+def _refuse_series(company: Company, serie: int) -> None:
+    if serie not in allowed_series(company):
+        raise InvalidRequest(f'Parâmetro "serie" inválido: {range_text(company)}.')
+
+
+def _pass_over_voided(series: Series) -> None:
+    """What a client voided before the counter came there would be refused for ever (206)."""
+    key = (series.company_id, series.ambiente, series.modelo, series.serie)
+    while last := hot_rows.voided_up_to(*key, series.next_number):
+        series.next_number = last + 1
 
 
 def default_serie(company: Company, *, ambiente: str, modelo: int) -> int:

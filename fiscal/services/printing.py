@@ -19,17 +19,21 @@ from django.db.models import Q, QuerySet, Sum
 
 from fiscal.documents.nfe.danfe import (
     LAYOUT_VERSION,
+    Cancellation,
     DanfeOptions,
     cce_pdf,
     danfce_html,
     danfce_pdf,
     danfe_pdf,
+    label_pdf,
 )
+from fiscal.documents.nfe.danfe.standing import CANCELLING
 from fiscal.errors import DocumentNotFound, PrintFailed
-from fiscal.models import Archive, Company, FiscalDocument, PrintCache
+from fiscal.models import Archive, Company, EventState, FiscalDocument, PrintCache, State
 from fiscal.selectors.documents import shown_xml
 from fiscal.services import archive
 from fiscal.services.companies import option
+from fiscal.services.signing_step import local_time
 from lib import clock
 from lib.locks import exclusive
 from lib.pdf import ENGINE_VERSION, RenderFailed
@@ -57,7 +61,12 @@ def danfe(document: FiscalDocument) -> bytes:
 
     Raises DocumentNotFound when there is nothing to print, PrintFailed.
     """
-    return _print(_danfe_source(document))
+    return _print(_danfe_source(document, "danfe"))
+
+
+def etiqueta(document: FiscalDocument) -> bytes:
+    """The DANFE Simplificado – Etiqueta of an NF-e as PDF (NT 2020.004). Raises as `danfe`."""
+    return _print(_danfe_source(document, "etiqueta"))
 
 
 def carta_correcao(document: FiscalDocument, n_seq: int) -> bytes:
@@ -69,7 +78,10 @@ def consumer_page(document: FiscalDocument) -> str:
     """The DANFE NFC-e as a page of HTML, made anew: it takes milliseconds. Raises as `danfe`."""
     xml, events = _files(document)
     return danfce_html(
-        archive.read(xml), events=_contents(events), options=options_of(document.company_id)
+        archive.read(xml),
+        events=_contents(events),
+        cancellation=_cancellation(document),
+        options=options_of(document.company_id),
     )
 
 
@@ -110,16 +122,36 @@ def _contents(files: Iterable[Archive]) -> list[bytes]:
     return [archive.read(one) for one in files]
 
 
-def _danfe_source(document: FiscalDocument) -> _Source:
+def _cancellation(document: FiscalDocument) -> Cancellation | None:
+    """The cancellation of a document as its rows know it: one that a query told of has no event.
+
+    An event in the archive says more, and counts first.
+    """
+    if document.state != State.CANCELADO:
+        return None
+    registered = document.events.filter(tp_evento__in=CANCELLING, state=EventState.REGISTRADO)
+    found = registered.order_by("-id").first()
+    if found is None:
+        return Cancellation()
+    at = found.registered_at and local_time(document.company, found.registered_at)
+    return Cancellation(found.protocolo, f"{at:%d/%m/%Y %H:%M:%S}" if at else "")
+
+
+def _danfe_source(document: FiscalDocument, name: str) -> _Source:
     xml, events = _files(document)
+    cancellation = _cancellation(document)
     options = options_of(document.company_id)
     draw = danfce_pdf if document.modelo == _NFCE else danfe_pdf
+    if name == "etiqueta":
+        draw = label_pdf
 
     def render() -> bytes:
-        return draw(archive.read(xml), events=_contents(events), options=options)
+        return draw(
+            archive.read(xml), events=_contents(events), cancellation=cancellation, options=options
+        )
 
-    digest = _digest((xml, *events), options)
-    return _Source(document.pk, "danfe", digest, render)
+    digest = _digest((xml, *events), options, cancellation)
+    return _Source(document.pk, name, digest, render)
 
 
 def _correction_source(document: FiscalDocument, n_seq: int) -> _Source:
@@ -136,9 +168,11 @@ def _correction_source(document: FiscalDocument, n_seq: int) -> _Source:
     return _Source(document.pk, f"cce-{n_seq}", _digest((xml, event), options), render)
 
 
-def _digest(files: Iterable[Archive], options: DanfeOptions) -> str:
+def _digest(
+    files: Iterable[Archive], options: DanfeOptions, cancellation: Cancellation | None = None
+) -> str:
     logo = hashlib.sha256(options.logo or b"").hexdigest()
-    parts = [one.sha256 for one in files]
+    parts = [*(one.sha256 for one in files), repr(cancellation)]
     # repr of the options leaves the logo out; its digest stands for it.
     text = "\n".join((*parts, repr(options), logo, str(LAYOUT_VERSION), ENGINE_VERSION))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -31,8 +31,7 @@ log = logging.getLogger(__name__)
 _PAUSES = ((5, 5), (20, 15), (50, 30), (110, 60), (230, 120), (530, 300), (1130, 600))
 _LAST_PAUSE = 900
 ALARM_AFTER = timedelta(minutes=30)
-_POLLS = ((1, 1), (3, 2), (7, 4), (15, 8), (30, 15), (60, 30))  # REC-7
-_LAST_POLL = 60
+BEHIND = timedelta(minutes=30)  # the longest that a query is believed to lag behind a 204
 OPEN, LOST = Attempt.Outcome.OPEN, Attempt.Outcome.LOST
 SVC = (6, 7)
 
@@ -98,10 +97,10 @@ def _bury(document: FiscalDocument, now: datetime) -> bool:
 
 
 def _may_ask(document: FiscalDocument, now: datetime) -> datetime | None:
-    return _spend(document, Service.CONSULT, document.chave or "", now)
+    return spend(document, Service.CONSULT, document.chave or "", now)
 
 
-def _spend(
+def spend(
     document: FiscalDocument, service: Service, subject: str, now: datetime
 ) -> datetime | None:
     """Count one question (§8.6); the moment to come back when there were too many."""
@@ -122,10 +121,11 @@ def pause(document: FiscalDocument, *, now: datetime) -> timedelta:
     since = (now - last.started_at).total_seconds() if last else 0.0
     if since > ALARM_AFTER.total_seconds():
         notices.alarm(document, "indefinido")
-    return _from_table(_PAUSES, _LAST_PAUSE, since)
+    return from_table(_PAUSES, _LAST_PAUSE, since)
 
 
-def _from_table(table: tuple[tuple[int, int], ...], last: int, since: float) -> timedelta:
+def from_table(table: tuple[tuple[int, int], ...], last: int, since: float) -> timedelta:
+    """The pause that the table has for so many seconds since, give or take a fifth."""
     seconds = next((wait for until, wait in table if since < until), last)
     # Jitter, so that documents lost together do not ask together; nothing secret about it.
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311
@@ -207,7 +207,7 @@ def settle(document_id: int, finding: Finding, *, now: datetime) -> Class | None
         nprot = protocol.protocolo if protocol else ""
         document.deny(protocolo=nprot, c_stat=answer.c_stat, x_motivo=answer.x_motivo)
         notices.announce(document, "denegado")
-    elif found is Class.NOT_FOUND:
+    elif found in (Class.NOT_FOUND, Class.EPEC_REGISTERED):  # 124: only its EPEC is there
         _absent(document, finding, now)
     elif found is Class.THROTTLED:
         _throttled(document, now)
@@ -241,8 +241,7 @@ def _absent(document: FiscalDocument, finding: Finding, now: datetime) -> None:
         # 539 or 613 with a key that nobody has: what holds the number cannot be seen.
         verdicts.dispute(document, finding.answer.c_stat, finding.answer.x_motivo)
         return
-    if last is not None and classify(last.c_stat or "0") is Class.RECOVER:
-        # 204 and then 217: the query is behind. Sending again would only bring 204 again.
+    if last is not None and _is_behind(last, now):
         return
     if document.superseded_by_id:
         # Its number is not needed any more; it is voided a day after the attempt (§2.5).
@@ -252,8 +251,19 @@ def _absent(document: FiscalDocument, finding: Finding, now: datetime) -> None:
     _close_attempts(document, Attempt.Outcome.NOT_PROCESSED, now)
     if document.is_offline:
         document.wait_offline(again_at=now)
+    elif document.is_epec:
+        document.register_epec(again_at=now)
     else:
         document.absent(again_at=now)
+
+
+def _is_behind(last: Attempt, now: datetime) -> bool:
+    """204 and then 217: the query is behind, and sending again would only bring 204 again.
+
+    Not for ever: a query that still has nothing after so long says that the 204 was wrong, and
+    the same bytes can do no harm (REC-3).
+    """
+    return classify(last.c_stat or "0") is Class.RECOVER and last.started_at + BEHIND > now
 
 
 def _throttled(document: FiscalDocument, now: datetime) -> None:
@@ -266,36 +276,3 @@ def _close_attempts(document: FiscalDocument, outcome: str, now: datetime) -> No
     document.attempts.filter(kind=Attempt.Kind.AUTHORIZE, outcome__in=(OPEN, LOST)).update(
         outcome=outcome, ended_at=now
     )
-
-
-# --- receipts ----------------------------------------------------------------------------------
-
-
-def poll(document_id: int) -> None:
-    """Ask for the result of a batch (REC-7). Safe to run again."""
-    document = _claim_receipt(document_id, now=clock.now())
-    if document is None:
-        return
-    to = transmit.authority_of(document)
-    try:
-        answer = to.receipt(document.recibo)
-    except (NotSent, Lost, Misconfigured):
-        return  # asking changes nothing: the next time is set already
-    with transaction.atomic():
-        row = FiscalDocument.objects.select_for_update().get(pk=document_id)
-        if row.state == State.EM_LOTE:
-            again_at = row.next_attempt_at or clock.now()
-            verdicts.apply_receipt(row, answer, route=to.route, again_at=again_at, now=clock.now())
-
-
-@transaction.atomic
-def _claim_receipt(document_id: int, *, now: datetime) -> FiscalDocument | None:
-    document = FiscalDocument.objects.select_for_update().get(pk=document_id)
-    if document.state != State.EM_LOTE:
-        return None
-    until = _spend(document, Service.RECEIPT, document.recibo, now)
-    last = document.attempts.order_by("-id").first()
-    since = (now - last.started_at).total_seconds() if last else 0.0
-    document.next_attempt_at = until or now + _from_table(_POLLS, _LAST_POLL, since)
-    document.save()
-    return None if until else document

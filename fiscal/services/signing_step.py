@@ -24,7 +24,7 @@ from fiscal.selectors.hot_rows import is_number_taken, locked_document
 from fiscal.services import archive
 from fiscal.services.certificates import signer_of
 from fiscal.services.companies import csc_of, issuer_of
-from fiscal.services.numbering import take_number
+from fiscal.services.numbering import chosen_number, take_number
 from fiscal.signing import Signer
 from fiscal.taxes.sheet import Note
 
@@ -173,11 +173,13 @@ def _number(document: FiscalDocument, data: Data) -> tuple[int, int]:
     # 206: the authority has voided this number; it cannot be used any more.
     if document.numero is not None and document.serie is not None and document.c_stat != "206":
         return document.serie, document.numero
+    company, ambiente, modelo = document.company, document.ambiente, document.modelo
+    own = document.serie, document.numero
+    chosen = chosen_number(company, ambiente=ambiente, modelo=modelo, data=data, own=own)
+    if chosen is not None:
+        return chosen
     wanted = data.get("serie")
     serie = int(wanted) if wanted not in (None, "") else None
-    if serie is not None and data.get("numero"):
-        return serie, int(data["numero"])
-    company, ambiente, modelo = document.company, document.ambiente, document.modelo
     while True:
         serie, numero = take_number(company, ambiente=ambiente, modelo=modelo, serie=serie)
         # A client that numbers by itself may have been here before the counter.

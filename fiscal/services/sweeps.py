@@ -10,7 +10,10 @@ from typing import Any
 
 from django.db import models, transaction
 
+from accounts.services import calls
 from fiscal.models import FiscalDocument, FiscalEvent, Inutilizacao
+from fiscal.selectors import hot_rows
+from fiscal.services import dispatch
 from lib import clock
 from lib.queue import enqueue
 
@@ -18,17 +21,26 @@ from lib.queue import enqueue
 LEASE = timedelta(minutes=3)
 BATCH = 500
 
-_TASKS: tuple[tuple[type[models.Model], str], ...] = (
-    (FiscalDocument, "fiscal.tasks.resume_document"),
-    (FiscalEvent, "fiscal.tasks.resume_event"),
-    (Inutilizacao, "fiscal.tasks.resume_void"),
-)
-
 
 def claim_due() -> int:
-    """Queue a task for every row that is due now; answers how many."""
+    """Queue a task for every row that is due now; answers how many.
+
+    What waits to be sent for the first time, or again, is sent by one task that is called for.
+    """
     now = clock.now()
-    return sum(_claim(model, task, now) for model, task in _TASKS)
+    n = hot_rows.n_to_send(now, at_most=BATCH)
+    if n:
+        calls.call(dispatch.TASK)
+    return n + sum(_claim(rows, task, now) for rows, task in _waiting(now))
+
+
+def _waiting(now: datetime) -> list[tuple[models.QuerySet[Any], str]]:
+    documents = due(FiscalDocument, now).exclude(hot_rows.IS_TO_SEND)
+    return [
+        (documents, "fiscal.tasks.resume_document"),
+        (due(FiscalEvent, now), "fiscal.tasks.resume_event"),
+        (due(Inutilizacao, now), "fiscal.tasks.resume_void"),
+    ]
 
 
 def due(model: type[models.Model], now: datetime) -> models.QuerySet[Any]:
@@ -37,10 +49,10 @@ def due(model: type[models.Model], now: datetime) -> models.QuerySet[Any]:
     return rows.order_by("next_attempt_at", "id")
 
 
-def _claim(model: type[models.Model], task: str, now: datetime) -> int:
+def _claim(rows: models.QuerySet[Any], task: str, now: datetime) -> int:
     n = 0
-    for pk, was in due(model, now).values_list("pk", "next_attempt_at")[:BATCH]:
-        n += _claim_one(model, task, pk, was, now)
+    for pk, was in rows.values_list("pk", "next_attempt_at")[:BATCH]:
+        n += _claim_one(rows.model, task, pk, was, now)
     return n
 
 

@@ -24,6 +24,7 @@ from fiscal.selectors import hot_rows
 from fiscal.services import archive, authority_status, company_queue, consumption, verdicts
 from fiscal.services.certificates import credentials_of
 from lib import clock
+from lib.compiled import CompiledInsert, CompiledUpdate
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,10 @@ DEADLINE = timedelta(seconds=120)
 COUNTED_FROM = 5
 SENDABLE = (State.ASSINADO, State.CONTINGENCIA, State.EPEC)
 Outcome = Attempt.Outcome
+_INSERT = CompiledInsert(Attempt)
+_CLOSE = CompiledUpdate(
+    Attempt, "outcome", "c_stat", "x_motivo", "error", "reply", "elapsed_ms", "ended_at"
+)
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,28 @@ Keep = Callable[[], bytes]
 Sign = Callable[[FiscalDocument], Keep | None]
 
 
-def transmit(document_id: int, *, sign: Sign | None = None) -> FiscalDocument | None:
+class Pick:
+    """The document of an id; without one that which has waited longest and nobody is at."""
+
+    def __init__(self, document_id: int | None = None) -> None:
+        self.document_id = document_id
+
+    def locked(self, now: datetime) -> FiscalDocument | None:
+        """Its row, locked; `document_id` tells which it is. Raises DoesNotExist for an id."""
+        if self.document_id is not None:
+            return hot_rows.locked_document(self.document_id)
+        row = hot_rows.locked_next_to_send(now)
+        self.document_id = row.pk if row else None
+        return row
+
+
+def transmit(pick: Pick, *, sign: Sign | None = None) -> FiscalDocument | None:
     """Send the document once, if it is to be sent and may be now. Safe to run again.
 
     Answers the document as the attempt left it, or None when there was none. Its state tells how it
     went; `indefinido` must only be asked about, never sent.
     """
-    sending = begin(document_id, now=clock.now(), sign=sign)
+    sending = begin(pick, now=clock.now(), sign=sign)
     return send(sending) if sending else None
 
 
@@ -91,14 +111,14 @@ def authority_of(document: FiscalDocument, *, tp_emis: int | None = None) -> Sef
 
 
 @transaction.atomic
-def begin(document_id: int, *, now: datetime, sign: Sign | None = None) -> Sending | None:
+def begin(pick: Pick, *, now: datetime, sign: Sign | None = None) -> Sending | None:
     """Transaction A. None when there is nothing to send, or not now (then `next_attempt_at` says).
 
     A signature that is due is made in the same transaction, so that the row is written once. A
     document that was replaced by another in a contingency is never sent again (CON-3).
     """
-    document = hot_rows.locked_document(document_id)
-    if document.superseded_by_id:
+    document = pick.locked(now)
+    if document is None or document.superseded_by_id:
         return None
     return begin_row(document, sign(document) if sign else None, now=now)
 
@@ -110,12 +130,14 @@ def begin_row(document: FiscalDocument, keep: Keep | None, *, now: datetime) -> 
     """
     if document.state not in SENDABLE:
         return None
-    to = authority_of(document)
-    until = _blocked_until(document, to.route, now)
-    if until is None:
-        return _open(document, keep, to, now)
+    until: datetime | None = now + DEADLINE
+    if not document.awaits_epec:  # what is to be announced first is only saved (CON-5)
+        to = authority_of(document)
+        until = _blocked_until(document, to.route, now)
+        if until is None:
+            return _open(document, keep, to, now)
     document.next_attempt_at = until
-    document.save()
+    hot_rows.keep_progress(document)
     if keep:
         keep()
     return None
@@ -159,9 +181,9 @@ def _counted_out(document: FiscalDocument, now: datetime) -> datetime | None:
 def _open(document: FiscalDocument, keep: Keep | None, to: Sefaz, now: datetime) -> Sending:
     document.begin(again_at=now + DEADLINE)
     document.id_lote = new_lote(now)
-    document.save()
+    hot_rows.keep_progress(document)
     xml = keep() if keep else archive.signed_xml(document)
-    attempt = Attempt.objects.create(
+    attempt = Attempt(
         account_id=document.account_id,
         company_id=document.company_id,
         document=document,
@@ -172,6 +194,7 @@ def _open(document: FiscalDocument, keep: Keep | None, to: Sefaz, now: datetime)
         sha256=hashlib.sha256(xml).hexdigest(),
         started_at=now,
     )
+    _INSERT.insert(attempt)
     return Sending(attempt.pk, document.pk, document.company, document.id_lote, xml, to)
 
 
@@ -252,4 +275,4 @@ def _locked(sending: Sending) -> tuple[FiscalDocument, Attempt]:
 
 def _close(attempt: Attempt, now: datetime) -> None:
     attempt.ended_at = now
-    attempt.save()
+    _CLOSE.write(attempt)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from fiscal.authorities.base import Answer, Protocol, Route
 from fiscal.authorities.cstat import Class, classify
 from fiscal.models import Attempt, FiscalDocument, State
+from fiscal.selectors.hot_rows import keep_progress
 from fiscal.services import (
     archive,
     authority_status,
@@ -30,6 +31,9 @@ STOPPED = timedelta(minutes=15)  # CONFIG_ERROR: one document tries again after 
 ABANDONED = timedelta(hours=24)
 # 999, 402 and the like ask for the same bytes again; more often than this they mean it.
 RETRIES = 5
+# Not final for a document that was announced: 468 there is no EPEC of it, 142 others are overdue.
+EPEC_WAITS = ("468", "142")
+EPEC_TRIES = 20
 Outcome = Attempt.Outcome
 
 _NFE_PROC = b'<nfeProc xmlns="http://www.portalfiscal.inf.br/nfe" versao="4.00">'
@@ -73,7 +77,7 @@ def apply(
     found = _class_of(reply)
     authority_status.record_success(route, now=now)
     _EFFECTS.get(found, _recover)(reply)
-    document.save()
+    keep_progress(document)
 
 
 def apply_receipt(
@@ -116,6 +120,8 @@ def postpone(document: FiscalDocument, *, again_at: datetime) -> None:
         return
     if document.is_offline:
         document.wait_offline(again_at=again_at)
+    elif document.is_epec:
+        document.register_epec(again_at=again_at)
     else:
         document.not_sent(again_at=again_at)
     document.save()
@@ -206,11 +212,18 @@ def _denied(reply: Reply) -> None:
 
 def _rejected(reply: Reply) -> None:
     document = reply.document
+    if document.is_epec and reply.c_stat in EPEC_WAITS and document.n_attempts < EPEC_TRIES:
+        # The AN shares EPECs with the authorities in its own time: it did not see ours yet.
+        _not_processed(reply, pause_after(document))
+        return
     document.reject(c_stat=reply.c_stat, x_motivo=reply.x_motivo)
     if document.is_offline:
         # CON-6: the buyer has it already. Both numbers are voided later (fiscal-api §3.4).
         document.next_attempt_at = reply.now + ABANDONED
         notices.alarm(document, "contingencia_recusada")
+    elif document.is_epec:
+        # CON-5: out with the goods as well. It must be corrected within the 168 hours.
+        notices.alarm(document, "epec_recusado")
     notices.announce(document, "erro_autorizacao")
 
 

@@ -1,4 +1,4 @@
-"""Official lists of codes to search in: NCM, CFOP, CNAE and municipalities (fiscal-api §17).
+"""Official lists of codes: NCM, CFOP, CNAE, municipalities (fiscal-api §17) and cClassTrib.
 
 The CSV beside this module is what is shipped. A newer one in `DATA_DIR/tables`, put there by
 `manage.py refresh_tables`, takes its place. Lines that begin with `#` tell the source.
@@ -212,12 +212,38 @@ def _municipio_entries(rows: list[Row]) -> list[Entry]:
     ]
 
 
+_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _cclasstrib_fault(row: Row) -> str:
+    code = row["codigo"]
+    if not re.fullmatch("[0-9]{6}", code):
+        return f"código inválido: {code or '(vazio)'}"
+    if not all(_PERCENT.fullmatch(row[name]) for name in ("reducao_ibs", "reducao_cbs")):
+        return f"{code}: redução inválida"
+    if not {row["nfe"], row["nfce"]} <= {"0", "1"}:
+        return f"{code}: nfe e nfce devem ser 0 ou 1"
+    is_dated = _DATE.fullmatch(row["inicio"]) and (not row["fim"] or _DATE.fullmatch(row["fim"]))
+    return "" if is_dated and row["descricao"] else f"{code}: sem descrição ou vigência"
+
+
+def _cclasstrib_entries(rows: list[Row]) -> list[Entry]:
+    return [{**row, "nfe": row["nfe"] == "1", "nfce": row["nfce"] == "1"} for row in rows]
+
+
 _TEXT = ("codigo", "descricao")
+_CLASSES = (
+    "codigo", "descricao", "reducao_ibs", "reducao_cbs", "nfe", "nfce", "inicio", "fim",
+)  # fmt: skip
 KINDS = {
     "ncm": Kind("ncm", _TEXT, _coded("[0-9]{8}"), _ncm_entries, "codigo", 9_000),
     "cfop": Kind("cfop", _TEXT, _coded("[123567][0-9]{3}"), _cfop_entries, "codigo", 500),
     "cnae": Kind(
         "cnae", ("codigo", "secao", "descricao"), _cnae_fault, _cnae_entries, "codigo", 1_300
+    ),
+    "cclasstrib": Kind(
+        "cclasstrib", _CLASSES, _cclasstrib_fault, _cclasstrib_entries, "codigo", 150
     ),
     "municipios": Kind(
         "municipios",

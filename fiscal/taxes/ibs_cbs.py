@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from fiscal.tables.cclasstrib import classification
 from fiscal.taxes.icms import WITHOUT_VALUE
 from fiscal.taxes.reform_rates import rates_on
 from fiscal.taxes.rounding import CENT, ONE_HUNDRED, RATE, WIDE, ZERO, cents, percent
@@ -47,14 +48,15 @@ class Tax:
 TAXES = (Tax.of("ibs_uf"), Tax.of("ibs_mun"), Tax.of("cbs"))
 _IBS_UF, _IBS_MUN, _CBS = TAXES
 
-# CST whose value follows from the standard rate, and what the sender must add to it: only the
-# class (cClassTrib) says how much is reduced or deferred, never the CST.
+# CST whose value follows from the standard rate, and what must be added to it: only the class
+# (cClassTrib) says how much is reduced, and the sender how much is deferred; never the CST.
+_REDUCTION = "percentual_reducao_aliquota"
 _NEEDS: dict[str, tuple[str, ...]] = {
     "000": (),
-    "011": ("percentual_reducao_aliquota",),
-    "200": ("percentual_reducao_aliquota",),
+    "011": (_REDUCTION,),
+    "200": (_REDUCTION,),
     "510": ("percentual_diferimento",),
-    "515": ("percentual_reducao_aliquota", "percentual_diferimento"),
+    "515": (_REDUCTION, "percentual_diferimento"),
 }
 
 # On the same base: what the item would pay in general (gTribRegular) or without the reduction of
@@ -73,8 +75,9 @@ _COMPARISONS = (
 def ibs_cbs(item: Item, sheet: Sheet) -> str:
     """Fill gIBSCBS of an item whose CST has values; answers the rule or "".
 
-    Rates not sent come from the table of the day of issue. A CST that needs a reduction or a
-    deferral which was not sent stays as it is, with a note. The base may be zero, never negative.
+    Rates not sent come from the table of the day of issue, reductions from that of classes. A CST
+    that needs one which is in neither, or a deferral, stays as it is, with a note. The base may be
+    zero, never negative.
     """
     cst = item.get("ibs_cbs_situacao_tributaria")
     if cst is None or not (_is_rated(item, sheet, cst) and _with_rates(item, sheet)):
@@ -117,8 +120,20 @@ def _is_rated(item: Item, sheet: Sheet, cst: str) -> bool:
         return False
     for need in needs:
         if all(item.get(f"{tax.name}_{need}") is None for tax in TAXES):
+            if need == _REDUCTION and _reduced_by_class(item):
+                continue
             sheet.note(f"ibs_uf_{need}", f"A situação {cst} de IBS/CBS exige este percentual.")
             return False
+    return True
+
+
+def _reduced_by_class(item: Item) -> bool:
+    """The reductions of its class, as the official table has them; False for a code without."""
+    found = classification(item.get("ibs_cbs_classificacao_tributaria") or "")
+    if found is None or not (found.reduction_ibs or found.reduction_cbs):
+        return False
+    for tax in TAXES:
+        item[tax.reduction] = found.reduction(tax.name)
     return True
 
 

@@ -78,6 +78,7 @@ class _Bench:
     def __init__(self, lab: Lab, engine: str, authority: Authority, env: dict[str, str]) -> None:
         self.lab, self.engine, self.authority, self.env = lab, engine, authority, env
         self.has_target = engine == POSTGRES and not lab.is_quick
+        self.senders: int = self._case("senders")
         self.at = self._case("seed", ca=str(authority.ca_folder))
         self.database: int = self._case("database")
         code = {self.at["cnpj"]: {"1": "CODIGO-HOMOLOGACAO-0001"}}
@@ -175,9 +176,11 @@ class _Bench:
         with fiscal_lab.queue(self.env, workers=WORKERS):
             took = self._wait("lenta", n)
         self.authority.told("DELETE", "falhas")
-        rate, possible = (n - WORKERS) / took["queue"], WORKERS / LATENCY
+        at_once = WORKERS * self.senders
+        rate, possible = (n - at_once) / took["queue"], at_once / LATENCY
         yield Row(
-            f"fiscal, NF-e pela fila, {n} à espera e {LATENCY * 1000:.0f} ms de latência",
+            f"fiscal, NF-e pela fila, {n} à espera, {LATENCY * 1000:.0f} ms de latência, "
+            f"{at_once} por vez",
             rate,
             "notas/s",
             possible,

@@ -23,6 +23,8 @@ COMPANIES = 20
 CHUNK = 50_000
 ASKED = 400  # different documents
 WAITING = 500  # one in that many is due
+WITH_EVENT = 20  # one in that many has a carta de correção
+PER_VOID = 100  # documents for one voided number, in a series of its own
 FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 1, tzinfo=UTC)
 PAGE = 100
@@ -38,6 +40,15 @@ _DOCUMENT = (
 _ARCHIVE = (
     "account", "company", "document", "kind", "name", "ambiente", "month", "content", "size",
     "sha256", "created_at",
+)  # fmt: skip
+_EVENT = (
+    "account", "document", "tp_evento", "n_seq", "state", "details", "authority", "xml",
+    "dh_evento", "protocolo", "c_stat", "x_motivo", "next_attempt_at", "n_attempts", "created_at",
+)  # fmt: skip
+_VOID = (
+    "account", "company", "ambiente", "modelo", "ano", "serie", "first", "last", "justificativa",
+    "is_automatic", "state", "protocolo", "c_stat", "x_motivo", "next_attempt_at", "n_attempts",
+    "created_at",
 )  # fmt: skip
 
 
@@ -70,6 +81,8 @@ def _write(companies: list[Company], numbers: range) -> None:
         rows = (_row(companies, i, pk) for i, pk in zip(numbers, ids, strict=True))
         insert_rows(FiscalDocument, _DOCUMENT, rows)
         insert_rows(Archive, _ARCHIVE, _archives(companies, numbers, ids))
+        insert_rows(FiscalEvent, _EVENT, _events(companies, numbers, ids))
+        insert_rows(Inutilizacao, _VOID, _voids(companies, numbers))
 
 
 def _row(companies: list[Company], i: int, pk: int) -> tuple[Any, ...]:
@@ -95,6 +108,35 @@ def _archives(
         yield (
             company.account_id, company.pk, pk, "authorized", archive.nfe_name(key), "homologacao",
             f"20{key[2:6]}", _XML, 100, "0" * 64, at,
+        )  # fmt: skip
+
+
+def _events(
+    companies: list[Company], numbers: range, ids: range | list[int]
+) -> Iterator[tuple[Any, ...]]:
+    for i, pk in zip(numbers, ids, strict=True):
+        if i % WITH_EVENT:
+            continue
+        company, at = companies[i % COMPANIES], _moment(i)
+        is_due = i // WITH_EVENT % WAITING == 0
+        yield (
+            company.account_id, pk, "110110", 1, "indefinido" if is_due else "registrado", {}, "SP",
+            _XML, at, "" if is_due else f"1352600{i:08d}", "" if is_due else "135", "",
+            at if is_due else None, 1, at,
+        )  # fmt: skip
+
+
+def _voids(companies: list[Company], numbers: range) -> Iterator[tuple[Any, ...]]:
+    for i in numbers:
+        if i % PER_VOID:
+            continue
+        n = i // PER_VOID
+        company, at, is_due = companies[n % COMPANIES], _moment(i), n % WAITING == 0
+        yield (
+            company.account_id, company.pk, "homologacao", 55, 26, 2, n + 1, n + 1,
+            "Numero nao utilizado por falha", True, "indefinida" if is_due else "homologada",
+            "" if is_due else f"1352600{n:08d}", "" if is_due else "102", "",
+            at if is_due else None, 1, at,
         )  # fmt: skip
 
 

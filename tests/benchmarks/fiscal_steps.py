@@ -21,7 +21,7 @@ from support.v2 import fiscal_token, v2
 from accounts.services.audit import SYSTEM
 from fiscal.models import Company, FiscalDocument, State
 from fiscal.sandbox.ca import make_authority
-from fiscal.services import certificates
+from fiscal.services import certificates, dispatch
 from fiscal.services.delivery import advance
 from lib import clock
 
@@ -43,7 +43,7 @@ def seed(*, ca: str) -> dict[str, Any]:
         not_after=now + timedelta(days=365),
     )
     opened = certificates.read_upload(company, made.pfx, PASSWORD, at=now)
-    certificates.keep(company, opened, actor=SYSTEM)
+    certificates.keep(company, opened, actor=SYSTEM, at=now)
     return {"company": company.pk, "cnpj": company.cnpj, "token": fiscal_token(company)}
 
 
@@ -91,6 +91,11 @@ def _counted(work: Any) -> dict[str, int]:
 
 def _table(text: str) -> str:
     return "document" if "fiscal_fiscaldocument" in text.split("(")[0].split("SET")[0] else ""
+
+
+def senders() -> int:
+    """Documents that one worker of the queue has on their way at once."""
+    return dispatch.senders()
 
 
 def database() -> int:

@@ -35,6 +35,7 @@ from accounts.models import (
     AuditEvent,
     Heartbeat,
     Membership,
+    TaskCall,
     User,
     WebhookEndpoint,
 )
@@ -65,7 +66,7 @@ from billing.models import (
 )
 from billing.services.invoices import void_invoice
 from billing.services.receivables import receive
-from fiscal.models import AuthorityStatus, Company, Consumption, Contingency
+from fiscal.models import AuthorityStatus, Company, Consumption
 from lib import clock
 
 STAFF = ("admin", "financeiro", "fiscal", "suporte")
@@ -77,9 +78,9 @@ ADDED = {
 SHARED = {
     AuthorityStatus,
     Consumption,
-    Contingency,
     Heartbeat,
     PriceIndexValue,
+    TaskCall,
 }  # of no account, so in nobody's trail
 DELETED = {Contact, CustomerAccess, Membership, Transaction, WebhookEndpoint}
 CONFIGURED = {WebhookEndpoint}  # not by who may only resend

@@ -9,6 +9,12 @@ from fiscal.access_key import compose
 
 NS = "http://www.portalfiscal.inf.br/nfe"
 LETTERED = "12ABC34501DE35"
+NEW = "2026-12-01T00:00:00-03:00"  # from here on the layout of NT 2026.010
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63"
+    "6460f85f0f0002870180eb47ba920000000049454e44ae426082"
+)
+CORRECTION = "Onde se lê volume 3, leia-se volume 4. "
 
 
 def tags(**values: str) -> str:
@@ -35,6 +41,17 @@ REFORM = "<IBSCBS><CST>000</CST><cClassTrib>000001</cClassTrib><gIBSCBS><vBC>72.
     "<gIBSUF><pIBSUF>0.1000</pIBSUF><vIBSUF>0.07</vIBSUF></gIBSUF>"
     "<gIBSMun><pIBSMun>0.0000</pIBSMun><vIBSMun>0.00</vIBSMun></gIBSMun><vIBS>0.07</vIBS>"
     "<gCBS><pCBS>0.9000</pCBS><vCBS>0.65</vCBS></gCBS></gIBSCBS></IBSCBS>"
+)
+REDUCED = "<IBSCBS><CST>200</CST><cClassTrib>200001</cClassTrib><gIBSCBS><vBC>100.00</vBC>" + (
+    "<gIBSUF><pIBSUF>0.1000</pIBSUF><gRed><pRedAliq>60.0000</pRedAliq><pAliqEfet>0.0400"
+    "</pAliqEfet></gRed><vIBSUF>0.04</vIBSUF></gIBSUF><gIBSMun><pIBSMun>0.0000</pIBSMun>"
+    "<vIBSMun>0.00</vIBSMun></gIBSMun><vIBS>0.04</vIBS><gCBS><pCBS>0.9000</pCBS><gRed>"
+    "<pRedAliq>60.0000</pRedAliq><pAliqEfet>0.3600</pAliqEfet></gRed><vCBS>0.36</vCBS></gCBS>"
+    "</gIBSCBS></IBSCBS>"
+)
+FOREIGN = "<dest><idEstrangeiro>US-998877</idEstrangeiro><xNome>ACME Trading</xNome>" + (
+    "<enderDest><xLgr>5th Avenue</xLgr><nro>1020</nro><xMun>EXTERIOR</xMun><UF>EX</UF>"
+    "<xPais>ESTADOS UNIDOS</xPais><fone>12125551234</fone></enderDest></dest>"
 )
 REFORM_TOTAL = "<IBSCBSTot><vBCIBSCBS>72.75</vBCIBSCBS><gIBS><gIBSUF><vDif>0.00</vDif>" + (
     "<vDevTrib>0.00</vDevTrib><vIBSUF>0.07</vIBSUF></gIBSUF><gIBSMun><vDif>0.00</vDif>"
@@ -76,8 +93,11 @@ class Sample:
     notes: str = ""
     reserved: str = ""
     supplement: str = ""
+    nat_op: str = "Venda de mercadoria"
+    tp_imp: str = "1"
     protocol: str = "135260000000123"
     c_stat: str = "100"
+    message: str = ""  # xMsg of the authority
 
     @property
     def chave(self) -> str:
@@ -109,6 +129,7 @@ class Sample:
             dhRecbto="2026-11-20T23:30:05-03:00",
             nProt=self.protocol,
             cStat=self.c_stat,
+            xMsg=self.message,
         )
         body = f'{nfe}<protNFe versao="4.00"><infProt>{answer}</infProt></protNFe>'
         return f'<nfeProc xmlns="{NS}" versao="4.00">{body}</nfeProc>'.encode()
@@ -116,13 +137,14 @@ class Sample:
     def _body(self) -> str:
         ide = tags(
             cUF="35",
-            natOp="Venda de mercadoria",
+            natOp=self.nat_op,
             mod=str(self.modelo),
             serie="1",
             nNF=str(self.numero),
             dhEmi=self.dh_emi,
             dhSaiEnt="2026-11-21T08:15:00-03:00" if self.modelo == 55 else "",
             tpNF="1",
+            tpImp=self.tp_imp,
             tpEmis=str(self.tp_emis),
             tpAmb=self.tp_amb,
         )
@@ -180,7 +202,7 @@ class Sample:
             vProd="100.00",
             uTrib=self.tax_unit,
             qTrib="2500.0000",
-            vUnTrib="0.0400000000",
+            vUnTrib="40.0000000000" if self.unit == self.tax_unit else "0.0400000000",
         )
         prod = group("prod", prod + self.item_more)
         inside = prod + group("imposto", self.taxes) + tags(infAdProd=self.inf_ad_prod)
@@ -257,3 +279,9 @@ def consumer_note(**changes: object) -> Sample:
     return sample.but(
         supplement=tags(qrCode=code, urlChave="https://www.nfce.fazenda.sp.gov.br/consulta")
     )
+
+
+def correction(sample: Sample) -> bytes:
+    """A registered carta de correção of `sample`, with a long text."""
+    detail = tags(xCorrecao=CORRECTION * 20, xCondUso="A Carta de Correcao e disciplinada")
+    return event(sample, "110110", detail=detail, n_seq="3")

@@ -324,6 +324,35 @@ def test_issuer_of_the_same_name_with_another_key_is_no_link(tmp_path: Path) -> 
     assert certificates.chain_warnings(pem, anchors, at=NOW)
 
 
+V13 = "2b07d0bc02c4a6e0478ed22d0d99e8f97e1827b269097696a7feb6aad30c3ac8"
+
+
+@pytest.mark.parametrize("is_below", [True, False], ids=["its key", "another key"])
+def test_chain_to_the_root_on_a_curve_of_its_own_is_told_by_key_identifiers(is_below: bool) -> None:
+    """v13: what cannot be computed is no reason for a warning; only the name is too little."""
+    roots = {found.fingerprint(hashes.SHA256()).hex(): found for found in certificates.icp_brasil()}
+    root, key = roots[V13], the_key()
+    identifier = root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    below = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"X:{a1.CNPJ}")]))
+        .issuer_name(root.subject)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(a1.FROM)
+        .not_valid_after(a1.TO)
+        .add_extension(
+            x509.AuthorityKeyIdentifier(identifier if is_below else b"x" * 20, None, None), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = below.public_bytes(serialization.Encoding.PEM)
+
+    warnings = certificates.chain_warnings(pem, certificates.icp_brasil(), at=datetime.now(UTC))
+
+    assert (not warnings) is is_below
+
+
 def test_shipped_roots_are_those_of_icp_brasil() -> None:
     """Fingerprints as the ITI publishes them; a root that expires soon must be noticed."""
     roots = {root.fingerprint(hashes.SHA256()).hex(): root for root in certificates.icp_brasil()}
@@ -331,9 +360,11 @@ def test_shipped_roots_are_those_of_icp_brasil() -> None:
         "caa53fc6091c6951887c976e378f6ef89aa6377c55d97b6475422b71ed7e9b17",  # v5
         "6e0bff069a26994c15de2c4888cc54af84882e5495b7fbf66be9ccffec7489f6",  # v10
         "d8478e37ce19c690cf657381e68fe600e4e1a042536830f06847e03e554c4b01",  # v12
+        V13,
     }
-    for root in roots.values():
-        root.verify_directly_issued_by(root)
+    for print_, root in roots.items():
+        if print_ != V13:  # on a curve that cannot be computed here
+            root.verify_directly_issued_by(root)
         assert root.not_valid_after_utc > datetime.now(UTC) + timedelta(days=180)
 
 

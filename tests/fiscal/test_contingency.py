@@ -8,8 +8,15 @@ from typing import Any
 import pytest
 from support.issuing import nfce_body, nfe_body
 
-from fiscal.models import Company, Contingency, FiscalDocument, Inutilizacao, State
-from fiscal.services import contingency, issue
+from fiscal.models import (
+    Company,
+    Contingency,
+    FiscalDocument,
+    FiscalEvent,
+    Inutilizacao,
+    State,
+)
+from fiscal.services import contingency, contingency_review, issue
 from fiscal.services.delivery import advance, resume
 from fiscal.services.gaps import gaps_of
 from lib import clock
@@ -65,14 +72,14 @@ def test_the_svc_is_entered_only_when_home_opened_it(company, sandbox, at_moment
     advance(sale(company).pk)
     at_moment(clock.now() + timedelta(minutes=4))
 
-    contingency.review_now()
+    contingency_review.review_now()
     assert not Contingency.objects.exists()
 
     sandbox.lift("parado")
     sandbox.fault("parado", uf="SC", servico="status_servico", vezes=1)
     sandbox.svc("SC", "aberto")
     at_moment(clock.now() + timedelta(minutes=4))
-    contingency.review_now()
+    contingency_review.review_now()
 
     row = Contingency.objects.get()
     assert (row.uf, row.mode, row.left_at) == ("SC", 6, None)
@@ -171,6 +178,47 @@ def test_a_document_signed_for_a_svc_that_closed_goes_home(company, sandbox, at_
     assert (document.state, document.tp_emis, document.numero) == (State.AUTORIZADO, 1, 1)
 
 
+def test_an_issuer_of_few_documents_gets_into_the_svc_as_well(company, sandbox, at_moment):
+    """One document never fails five times in a minute: two statuses without answer count."""
+    sandbox.fault("queda_antes", autorizador="SVRS", vezes=9)
+    sandbox.svc("SC", "aberto")
+    first = advance(sale(company).pk)
+    assert first.state == State.INDEFINIDO
+    for minutes in (1, 4, 4):
+        assert not Contingency.objects.exists()
+        at_moment(clock.now() + timedelta(minutes=minutes))
+        contingency_review.review_now()
+
+    assert Contingency.objects.get().mode == 6
+    resume(first.pk)
+    second = fresh(first).superseded_by
+    assert (second.state, second.tp_emis, second.numero) == (State.AUTORIZADO, 6, 2)
+
+
+def test_the_svc_is_left_when_home_is_back_for_good_or_when_it_says_so(company, sandbox, at_moment):
+    """CON-7: three 107 in a row and ten minutes at least; 113 and 114 at once."""
+    sandbox.svc("SC", "aberto")
+    opened = open_svc()
+    for minutes, is_open in ((3, True), (3, True), (3, True), (3, False)):
+        at_moment(clock.now() + timedelta(minutes=minutes, seconds=1))
+        contingency_review.review_now()
+        assert Contingency.objects.filter(left_at=None).exists() is is_open
+    assert Contingency.objects.get().left_at - opened.entered_at > contingency_review.STAY
+
+    sandbox.fault("parado", uf="SC", autorizador="SVRS")
+    open_svc()
+    own = contingency.enter(
+        uf="SC", modelo=55, ambiente="homologacao", mode=6, reason=contingency.REASON_DOWN,
+        now=clock.now(), company=company, by="Maria",
+    )  # fmt: skip
+    sandbox.svc("SC", "encerrando")
+    at_moment(clock.now() + timedelta(minutes=4))
+    contingency_review.review_now()
+    assert not Contingency.objects.filter(left_at=None).exists()
+    own.refresh_from_db()
+    assert own.left_at is not None
+
+
 # --- NFC-e: offline ----------------------------------------------------------------------------
 
 
@@ -199,6 +247,29 @@ def test_an_nfce_whose_answer_is_lost_is_issued_offline_in_the_same_request(
     assert body["contingencia_offline_efetivada"] is True
     assert body["protocolo"]
     assert body["tentativa_anterior"]["status"] == "cancelado"
+    (cancelled,) = sandbox.told("GET", "eventos")
+    assert cancelled["tipo"] == "110112"
+    event = FiscalEvent.objects.get()
+    assert event.details["chNFeRef"] == FiscalDocument.objects.get(superseded_by=None).chave
+
+
+def test_the_number_of_an_nfce_that_never_arrived_is_voided_a_day_later(
+    company, sandbox, at_moment, nfe
+):
+    """CON-3, the other outcome: its successor stands, and nothing is cancelled."""
+    sandbox.fault("queda_antes", servico="autorizacao", vezes=1)
+    sandbox.fault("queda_antes", servico="consulta_protocolo", vezes=1)
+    assert nfe.post("nfce", nfce_body(), ref="r1").json()["numero"] == "2"
+    settle(at_moment, minutes=3)
+    assert [row["numero"] for row in sandbox.documents()] == [2]
+    settle(at_moment, hours=24)
+
+    first = FiscalDocument.objects.get(numero=1)
+    assert first.state == State.INUTILIZADO
+    (voided,) = sandbox.told("GET", "inutilizacoes")
+    assert (voided["modelo"], voided["inicial"], voided["final"]) == ("65", 1, 1)
+    assert not FiscalEvent.objects.exists()
+    assert nfe.get("nfce/r1").json()["contingencia_offline_efetivada"] is True
 
 
 def test_an_nfce_that_never_left_is_offline_with_its_own_number(company, sandbox, at_moment, nfe):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from factories import FiscalCompanyFactory, cpf
-from support.companies import company_body, faults, png
+from support.companies import certificate_body, company_body, faults, png
 from support.v2 import fiscal_token, master_token, v2
 
 from accounts.models import ApiToken, AuditEvent
 from fiscal.models import Company, FiscalDocument, Series
 from fiscal.services.companies import csc_of, issuer_of
+from fiscal.services.company_fields import ATTRIBUTES
 from lib import clock
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +78,129 @@ def test_every_documented_attribute_is_in_the_record(master):
         "senha_certificado", "arquivo_certificado_base64", "arquivo_logo_base64",
     }  # fmt: skip
     assert secrets & shown.keys() == set()
+
+
+def every_attribute() -> dict[str, Any]:
+    """A value for each attribute of §14.2 that can be sent; none is what it is without."""
+    flags = (
+        "enviar_email_homologacao", "discrimina_impostos", "habilita_nfe", "habilita_nfce",
+        "habilita_nfse", "habilita_nfsen_homologacao", "habilita_nfsen_recebidas_producao",
+        "habilita_nfsen_recebidas_homologacao", "habilita_cte", "habilita_mdfe",
+        "habilita_manifestacao", "habilita_manifestacao_cte", "habilita_contingencia_offline_nfce",
+        "reaproveita_numero_nfce_contingencia", "exibe_sempre_ipi_danfe", "exibe_issqn_danfe",
+        "exibe_impostos_adicionais_danfe", "exibe_unidade_tributaria_danfe",
+        "exibe_sempre_volumes_danfe", "exibe_composicao_carga_mdfe", "nfe_sincrono",
+        "nfe_sincrono_homologacao", "mdfe_sincrono", "mdfe_sincrono_homologacao",
+        "certificado_especifico", "smtp_habilita_starttls", "smtp_ssl", "smtp_tls",
+        "habilita_filtro_mde_destinatario_empresa",
+    )  # fmt: skip
+    off = ("enviar_email_destinatario", "mostrar_danfse_badge", "recibo_danfe",
+           "habilita_nfsen_producao")  # fmt: skip
+    numbers = {
+        f"{prefix}_{kind}_{where}": 10 + n
+        for n, kind in enumerate(("nfe", "nfce", "cte", "cte_os", "mdfe"))
+        for prefix in ("proximo_numero", "serie")
+        for where in ("producao", "homologacao")
+    }
+    services = {
+        name: value
+        for kind in ("nfse", "nfsen")
+        for where in ("producao", "homologacao")
+        for name, value in (
+            (f"proximo_numero_{kind}_{where}", 33),
+            (f"serie_{kind}_{where}", "RPS"),
+        )
+    }
+    texts = {
+        "nome": "Padaria Aurora Ltda", "nome_fantasia": "Aurora", "cnpj": "11222333000181",
+        "inscricao_estadual": "110042490114", "inscricao_municipal": "46532",
+        "regime_tributario": "3", "email": "fiscal@aurora.test", "telefone": "1130001000",
+        "logradouro": "Avenida Paulista", "numero": "1000", "complemento": "Loja 1",
+        "bairro": "Bela Vista", "cep": "01310100", "municipio": "São Paulo", "uf": "SP",
+        "cpf_cnpj_contabilidade": "11444777000161", "orientacao_danfe": "landscape",
+        "id_token_nfce_producao": "000001", "id_token_nfce_homologacao": "000002",
+        "nome_responsavel": "Ana Souza", "cpf_responsavel": cpf(7), "login_responsavel": "ana",
+        "data_inicio_recebimento_nfe": "2026-01-01", "data_inicio_recebimento_cte": "2026-01-02",
+        "data_inicio_recebimento_nfsen": "2026-01-03", "smtp_endereco": "smtp.aurora.test",
+        "smtp_dominio": "aurora.test", "smtp_porta": 465, "smtp_login": "ana@aurora.test",
+        "smtp_autenticacao": "cram_md5", "smtp_remetente": "notas@aurora.test",
+        "smtp_responder_para": "ana@aurora.test", "smtp_modo_verificacao_openssl": "none",
+    }  # fmt: skip
+    return {
+        **dict.fromkeys(flags, True), **dict.fromkeys(off, False), **numbers, **services, **texts,
+    }  # fmt: skip
+
+
+_SECRETS = {
+    "csc_nfce_producao": "csc_nfce_producao_preenchido",
+    "csc_nfce_homologacao": "csc_nfce_homologacao_preenchido",
+    "senha_responsavel": "senha_responsavel_preenchida",
+    "smtp_senha": "smtp_senha_preenchida",
+}
+_ANSWERED_AS = {"smtp_habilita_starttls": "smtp_habilita_starttlls"}
+
+
+@pytest.mark.parametrize("is_rehearsed", [False, True], ids=["saved", "dry_run"])
+def test_every_attribute_is_taken_answered_and_kept(master, is_rehearsed):
+    sent = every_attribute()
+    body = sent | dict.fromkeys(_SECRETS, "SEGREDO") | certificate_body()
+
+    answer = master.post("empresas", body | {"arquivo_logo_base64": png(8, 8)},
+                         **({"dry_run": 1} if is_rehearsed else {}))  # fmt: skip
+
+    assert answer.status_code == 200, answer.json()
+    shown = answer.json()
+    wanted = {_ANSWERED_AS.get(name, name): value for name, value in sent.items()}
+    assert {name: shown[name] for name in wanted} == wanted
+    assert all(shown[name] is True for name in _SECRETS.values())
+    assert shown["certificado_cnpj"] == "11222333000181"
+    assert bool(shown["caminho_logo"]) is not is_rehearsed
+    assert set(ATTRIBUTES) - set(_SECRETS) - {"cpf"} <= set(wanted)
+    if is_rehearsed:
+        assert not Company.objects.exists()
+        return
+    assert master.get(f"empresas/{shown['id']}").json() == shown
+    # And each by itself, with what it is when it is taken back.
+    for name in (
+        "complemento",
+        "habilita_cte",
+        "smtp_porta",
+        "orientacao_danfe",
+        "serie_nfse_producao",
+    ):
+        cleared = master.put(f"empresas/{shown['id']}", {name: None}).json()
+        assert cleared[name] in (None, False, "portrait")
+    again = master.put(f"empresas/{shown['id']}", {"orientacao_danfe": "ladscape"}).json()
+    assert again["orientacao_danfe"] == "landscape"
+
+
+def test_every_attribute_refuses_what_it_is_not_by_its_name(master):
+    """An object is a value of none of them, and all are told at once."""
+    names = [*every_attribute(), *_SECRETS, "cpf", "arquivo_certificado_base64",
+             "senha_certificado", "arquivo_logo_base64", "delete_logo"]  # fmt: skip
+
+    for query in ({}, {"dry_run": 1}):
+        answer = master.post("empresas", {name: {"x": 1} for name in names}, **query)
+
+        assert answer.status_code == 422
+        assert set(faults(answer)) == {_ANSWERED_AS.get(name, name) for name in names}
+        assert all(text for text in faults(answer).values())
+    assert not Company.objects.exists()
+
+
+def test_received_nfse_ask_for_a_certificate_of_the_very_cnpj(master):
+    """That of another establishment of the base is not enough."""
+    name = "habilita_nfsen_recebidas_producao"
+    branch = company_body(cnpj="11222333000262", **{name: True})
+    refused = {name: f"{name} precisa de um certificado deste CNPJ"}
+    master.post("empresas", company_body() | certificate_body())
+
+    assert faults(master.post("empresas", branch)) == refused
+    assert faults(master.post("empresas", branch | certificate_body())) == refused
+    good = master.post("empresas", branch | certificate_body("11222333000262"))
+    assert good.json()[name] is True
+    matriz = master.put("empresas/11222333000181", {name: True})
+    assert matriz.json()[name] is True
 
 
 def test_a_company_gets_a_token_for_each_environment(master):
@@ -435,7 +561,11 @@ def test_what_is_no_json_is_refused_with_the_code_of_the_companies(master):
     answer = master.post("empresas", "{quebrado")
 
     assert answer.status_code == 400
-    assert answer.json()["codigo"] == "parametros_invalidos"
+    told = answer.json()
+    assert told["codigo"] == "parametros_invalidos"
+    assert told["erros"] == [
+        {"codigo": "parametros_invalidos", "mensagem": told["mensagem"], "campo": None}
+    ]
 
 
 def test_a_form_type_is_read_as_json_all_the_same(master):

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import base64
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
+from django_q.models import OrmQ
 from factories import FiscalCompanyFactory
 from support.certificates import PASSWORD, certify
+from support.certificates import authority as ca
 from support.companies import certificate_body, company_body, faults
+from support.issuing import nfe_body, unreachable
+from support.v2 import fiscal_token, v2
 
 from accounts.models import AuditEvent
-from fiscal.models import Certificate, Company
-from fiscal.services.certificates import credentials_of, signer_of, warn_expiring
+from fiscal.authorities.base import Misconfigured
+from fiscal.errors import NoCertificate
+from fiscal.models import Certificate, Company, FiscalDocument
+from fiscal.services import certificates
+from fiscal.services.certificates import credentials_of, signer_of
+from fiscal.services.delivery import advance
+from fiscal.signing import verify
+from fiscal.tasks import resume_document, sweep_documents
 from lib import clock
 
 pytestmark = pytest.mark.django_db
@@ -148,36 +161,172 @@ def test_a_renewal_is_shown_and_signs_at_once(master, company):
     assert shown["certificado_valido_ate"][:10] == f"{clock.today() + timedelta(days=800)}"
 
 
-@pytest.fixture
-def expiring(company):
-    """The company's one certificate ends in 20 days."""
-    Certificate.objects.all().delete()
-    return certify(company, ends=20)
+@pytest.mark.django_db(transaction=True)
+def test_one_certificate_sent_for_two_establishments_at_once(master, company):
+    """As somebody does who renews it for all of them."""
+    branch = FiscalCompanyFactory(account=company.account, cnpj=BRANCH)
+    start, statuses = threading.Barrier(2, timeout=20), []
+
+    def run(pk: int) -> None:
+        try:
+            start.wait()
+            answer = v2(master.token).put(f"empresas/{pk}", certificate_body(ends=800))
+            statuses.append(answer.status_code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(one.pk,)) for one in (company, branch)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert statuses == [200, 200]
+    assert branch.certificates.count() == 1
+    assert credentials_of(branch).thumbprint == credentials_of(company).thumbprint
 
 
-def test_each_warning_is_told_once(expiring):
-    """CRT-5: 60, 30, 15, 7, 3 and 1 days before the end."""
-    end = expiring.not_after
-    told = [
-        (days, warn_expiring(at=end - timedelta(days=days)))
-        for days in (70, 60, 60, 45, 30, 29, 15, 8, 7, 4, 3, 2, 1, 0)
-    ]
-
-    assert [days for days, n in told if n] == [60, 30, 15, 7, 3, 1]
-    events = AuditEvent.objects.filter(action="certificado.vencendo")
-    assert events.count() == 6
-    assert events.first().after["certificado"] == expiring.pk
+# --- CRT-1: the chain ------------------------------------------------------------------------
 
 
-def test_a_missed_night_is_made_up_for_once(expiring):
-    end = expiring.not_after
+def test_a_chain_that_reaches_no_root_is_a_warning_and_no_refusal(master):
+    """The test authority is none of ICP-Brasil: SEFAZ would refuse it."""
+    shown = master.post("empresas", company_body() | certificate_body()).json()
 
-    assert warn_expiring(at=end - timedelta(days=5)) == 1
-    assert Certificate.objects.get().warned_days == 7
-    assert warn_expiring(at=end - timedelta(days=5)) == 0
+    (said,) = shown["certificado_avisos"]
+    assert said.startswith("A cadeia do certificado não chega a uma raiz conhecida: falta CN=")
+    assert Certificate.objects.get().warnings == [said]
+    assert AuditEvent.objects.get(action="certificado.enviado").after["avisos"] == [said]
+    again = master.get("empresas/11222333000181").json()
+    assert again["certificado_avisos"] == [said]
+    branch = master.post("empresas", company_body(cnpj=BRANCH)).json()
+    assert branch["certificado_avisos"] == [said]
+    nobody = master.post("empresas", company_body(cnpj="11444777000161"), dry_run=1).json()
+    assert nobody["certificado_avisos"] == []
 
 
-def test_a_renewed_certificate_ends_without_a_warning(company, expiring):
-    certify(company, ends=700)
+def test_where_a_stand_in_answers_its_certificates_are_in_order(master, settings, tmp_path):
+    """No noise in homologação; but a short chain is told of there too."""
+    settings.FISCAL_CA_FILE = str(ca().folder / "root.pem")
+    settings.FISCAL_ENDPOINTS_BASE = "https://127.0.0.1:1"
 
-    assert warn_expiring(at=expiring.not_after - timedelta(days=7)) == 0
+    def avisos(**options: Any) -> list[str]:
+        body = company_body() | certificate_body(**options)
+        found: list[str] = master.post("empresas", body, dry_run=1).json()["certificado_avisos"]
+        return found
+
+    assert avisos() == []
+    assert "falta CN=AC de Teste RFB" in avisos(kind="no_intermediate")[0]
+    settings.FISCAL_CA_FILE = str(tmp_path / "lost.pem")
+    assert len(avisos()) == 1
+
+
+# --- SIG-9: what a process keeps open --------------------------------------------------------
+
+
+def test_what_was_replaced_or_removed_is_not_kept_open(
+    master, company, django_capture_on_commit_callbacks, monkeypatch
+):
+    certificates.forget(company.pk)
+    dropped: list[str] = []
+    monkeypatch.setattr(certificates.tls, "forget", dropped.append)
+    monkeypatch.setattr(certificates.connections, "drop", dropped.append)
+    first = credentials_of(company).thumbprint
+    assert signer_of(company) is signer_of(company)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        master.put(f"empresas/{company.pk}", certificate_body(ends=800))
+
+    assert dropped == [first, first]
+    second = credentials_of(company).thumbprint
+    assert second != first
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert master.delete(f"empresas/{company.pk}").status_code == 200
+
+    assert dropped[2:] == [second, second]
+    with pytest.raises(NoCertificate):
+        signer_of(company)
+
+
+def test_another_process_drops_the_old_key_when_it_sees_the_new_row(company, monkeypatch):
+    certificates.forget(company.pk)
+    dropped: list[str] = []
+    monkeypatch.setattr(certificates.tls, "forget", dropped.append)
+    old = credentials_of(company).thumbprint
+
+    certify(company, ends=800)
+
+    assert credentials_of(company).thumbprint != old
+    assert dropped == [old]
+
+
+# --- §8.4: a company that was stopped goes on ------------------------------------------------
+
+
+def forbidden(*_: Any) -> Any:
+    raise Misconfigured("HTTP 495")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [certificate_body(ends=800), {"csc_nfce_homologacao": "NOVO", "id_token_nfce_homologacao": 2},
+     {"inscricao_estadual": "110042490115"}],
+    ids=["certificate", "CSC", "record"],
+)  # fmt: skip
+@pytest.mark.django_db(transaction=True)
+def test_a_change_wakes_what_waited_behind_a_refusal_at_the_door(
+    master, company, nfe, authority, change, at_moment
+):
+    authority.next("authorize", forbidden)
+    for ref in ("a", "b"):
+        nfe.post("nfe", nfe_body(), ref=ref)
+        advance(FiscalDocument.objects.get(ref=ref).pk)
+    now = clock.now()
+    assert authority.names() == ["authorize"]
+    waiting = FiscalDocument.objects.filter(state="assinado", next_attempt_at__gt=now)
+    assert waiting.count() == 2
+
+    assert master.put(f"empresas/{company.pk}", change).status_code == 200
+    OrmQ.objects.all().delete()
+    at_moment(now + timedelta(minutes=1))
+    assert sweep_documents() == 2
+    for document in FiscalDocument.objects.all():
+        resume_document(document.pk)
+
+    assert set(FiscalDocument.objects.values_list("state", flat=True)) == {"autorizado"}
+    assert authority.names() == ["authorize"] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_signed_before_the_certificate_ended_goes_with_the_next(
+    master, company, nfe, authority, at_moment
+):
+    """Also for the branches that share it; what others wait for stays as it is."""
+    branch = FiscalCompanyFactory(account=company.account, cnpj=BRANCH)
+    certify(branch)
+    authority.next("authorize", unreachable, unreachable)
+    for client in (nfe, v2(fiscal_token(branch))):
+        client.post("nfe", nfe_body(), ref="n")
+    for document in FiscalDocument.objects.all():
+        advance(document.pk)
+    later = clock.now() + timedelta(hours=1)
+    Certificate.objects.update(not_after=later - timedelta(minutes=1))
+    at_moment(later)
+    for document in FiscalDocument.objects.all():
+        resume_document(document.pk)
+    assert FiscalDocument.objects.filter(next_attempt_at__gt=later).count() == 2
+
+    master.put(f"empresas/{company.pk}", certificate_body(ends=800))
+
+    assert not FiscalDocument.objects.filter(next_attempt_at__gt=later).exists()
+    for document in FiscalDocument.objects.all():
+        resume_document(document.pk)
+    assert set(FiscalDocument.objects.values_list("state", flat=True)) == {"autorizado"}
+    # 291: under the old certificate it would be refused. Nothing but the signature is another.
+    before, after = authority.sent()[:2], authority.sent()[2:]
+    renewed = signer_of(company).certificate_der
+    for old, new in zip(before, after, strict=True):
+        assert verify(new).certificate_der == renewed != verify(old).certificate_der
+        assert old.partition(b"<Signature")[0] == new.partition(b"<Signature")[0]
+        assert verify(old).digest_value == verify(new).digest_value

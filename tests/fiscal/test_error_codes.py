@@ -15,7 +15,7 @@ from support.v2 import V2, fiscal_token, v2
 
 from accounts.models import ApiToken
 from fiscal.models import FiscalDocument
-from fiscal.tasks import process_document
+from fiscal.services.delivery import advance
 from lib import clock
 
 BODIES = {"nfe": nfe_body, "nfce": nfce_body}
@@ -27,7 +27,7 @@ SCHEMA = "Erro na validação do Schema XML"
 def work_off() -> None:
     """What the queue would do."""
     for pk in FiscalDocument.objects.filter(state="recebido").values_list("pk", flat=True):
-        process_document(pk)
+        advance(pk)
 
 
 def issued(nfe: V2, kind: str, ref: str = "r1") -> dict[str, Any]:
@@ -87,6 +87,27 @@ def test_a_cpf_as_the_issuer_of_a_cnpj(company, nfe, kind):
     answer = nfe.post(kind, BODIES[kind](cpf_emitente="52998224725"), ref="r1")
 
     assert refusal(answer) == (403, "permissao_negada", "CNPJ do emitente não autorizado.")
+
+
+@KINDS
+@pytest.mark.parametrize("sent", ["123", "11222333000180", "x", "529982247", "1" * 10_000])
+def test_an_issuer_that_is_no_cnpj(company, nfe, kind, sent):
+    answer = nfe.post(kind, BODIES[kind](cnpj_emitente=sent), ref="r1")
+
+    assert refusal(answer) == (
+        400, "requisicao_invalida", "CNPJ do emitente não autorizado ou não informado.",
+    )  # fmt: skip
+
+
+@KINDS
+@pytest.mark.parametrize("sent", ["RJ", "XX", "São Paulo", 35])
+def test_an_issuer_of_another_state(company, authority, nfe, kind, sent):
+    answer = nfe.post(kind, BODIES[kind](uf_emitente=sent), ref="r1")
+
+    assert refusal(answer) == (
+        400, "requisicao_invalida", "CNPJ/UF do emitente não autorizado ou não informado.",
+    )  # fmt: skip
+    assert nfe.post(kind, BODIES[kind](uf_emitente="sp"), ref="r1").status_code in (201, 202)
 
 
 @KINDS
@@ -201,6 +222,33 @@ def test_a_form_of_issue_other_than_offline(company, nfe, sent):
     )  # fmt: skip
 
 
+@KINDS
+def test_a_number_that_another_document_has(company, authority, nfe, kind):
+    own = {"serie": "7", "numero": "41"}
+    assert nfe.post(kind, BODIES[kind](**own), ref="r1").status_code in (201, 202)
+    work_off()
+
+    answer = nfe.post(kind, BODIES[kind](**own), ref="r2")
+
+    assert refusal(answer) == (
+        400,
+        "requisicao_invalida",
+        'Parâmetro "numero" inválido: já há uma nota com este número e série.',
+    )
+    assert nfe.get(f"{kind}/r2").status_code == 404
+
+
+@KINDS
+@pytest.mark.parametrize("serie", ["890", "919", "920", "999"])
+def test_a_series_that_is_not_the_companys(company, nfe, kind, serie):
+    answer = nfe.post(kind, BODIES[kind](serie=serie), ref="r1")
+
+    assert refusal(answer) == (
+        400, "requisicao_invalida", 'Parâmetro "serie" inválido: use de 0 a 889.',
+    )  # fmt: skip
+    assert not FiscalDocument.objects.exists()
+
+
 def test_an_nfce_without_csc(company, nfe):
     company.csc_nfce_homologacao = ""
     company.save()
@@ -239,6 +287,30 @@ def test_the_wrong_method_on_a_document(company, nfe, kind, method):
 def test_an_unknown_ref(company, nfe):
     assert refusal(nfe.get("nfe/x")) == (404, "nao_encontrado", "Nota fiscal não encontrada.")
     assert refusal(nfe.get("nfce/x")) == (404, "nfce_nao_encontrada", "NFCe não encontrada")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/arquivos",
+        "/arquivos/x",
+        "/arquivos_development/11222333000181_1/202611/XMLs/../../x.xml",
+        "/arquivos_development/%FF/%00",
+        "/notas_fiscais/x",
+        "/notas_fiscais/NFe1/cartas_correcao/1.xml",
+        "/notas_fiscais_consumidor/NFe1.html",
+        "/v2",
+        "/v2/",
+        "/v2/nfe/a/b",
+    ],
+)
+def test_an_address_that_is_none_of_the_files(nfe, path):
+    """§1.10: programs fetch these; they are told in JSON, with or without a token."""
+    for client in (nfe, V2("")):
+        answer = client.get(path)
+
+        assert refusal(answer) == (404, "nao_encontrado", "Endereço não encontrado.")
+        assert answer["Rate-Limit-Limit"].isdecimal()
 
 
 @KINDS
@@ -314,6 +386,27 @@ def test_an_empty_body_tells_what_to_fill_in(company, nfe, kind, sent):
 
     assert refusal(answer) == (422, "erro_validacao_schema", SCHEMA)
     assert {"data_emissao", "presenca_comprador"} <= set(faults(answer))
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (b"<a></b>", "XML malformado na linha 1, coluna 8."),
+        (b"<a>\n</b>", "XML malformado na linha 2, coluna 5."),
+        (b"<a>&x;</a>", "XML malformado na linha 1, coluna 7."),
+    ],
+)
+def test_an_xml_that_cannot_be_read(company, nfe, sent, why):
+    """§2.12, §2.13: where the fault is, in Portuguese."""
+    for path in ("nfe/importacao", "nfe/danfe"):
+        answer = nfe.call("POST", path, sent, type="application/xml")
+
+        assert refusal(answer) == (
+            422,
+            "erro_validacao_xml",
+            "O XML não pode ser interpretado, verifique seu conteúdo e tente novamente",
+        )
+        assert [entry["mensagem"] for entry in answer.json()["erros"]] == [why]
 
 
 def test_a_recipient_without_a_document(company, nfe):

@@ -9,7 +9,7 @@ from support.issuing import nfce_body, nfe_body, says
 from support.v2 import V2, fiscal_token, v2
 
 from fiscal.models import FiscalDocument, FiscalEvent, Inutilizacao
-from fiscal.tasks import process_document
+from fiscal.services.delivery import advance
 
 BODIES = {"nfe": nfe_body, "nfce": nfce_body}
 KINDS = pytest.mark.parametrize("kind", BODIES)
@@ -55,7 +55,7 @@ NFE_ONLY = ("carta_correcao", "ator_interessado", "insucesso_entrega", "evento")
 def work_off() -> None:
     """What the queue would do."""
     for pk in FiscalDocument.objects.filter(state="recebido").values_list("pk", flat=True):
-        process_document(pk)
+        advance(pk)
 
 
 def issued(nfe: V2, kind: str) -> None:

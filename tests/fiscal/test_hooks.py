@@ -158,6 +158,10 @@ def test_its_secret_is_closed_at_rest_and_the_default_header_is_authorization(nf
             {"event": "nfe", "url": PUBLIC, "cnpj": "123"},
             'Parâmetro "cnpj" ou "cpf" inválido.',
         ),
+        *(
+            ({"event": "nfe", "url": PUBLIC, "cnpj": value}, 'Parâmetro "cnpj" ou "cpf" inválido.')
+            for value in (0, False, [], {})
+        ),
     ],
 )
 def test_a_wrong_request_is_refused(nfe, body, text):

@@ -11,7 +11,7 @@ from support.issuing import item, nfe_body, refuses
 from fiscal.errors import AlreadyAuthorized, InProcessing, SchemaInvalid
 from fiscal.models import Archive, FiscalDocument, Series, State
 from fiscal.services import issue
-from fiscal.tasks import process_document
+from fiscal.services.delivery import advance
 
 
 def accept(company: Any, ref: str = "pedido-1", **body: Any) -> FiscalDocument:
@@ -20,8 +20,11 @@ def accept(company: Any, ref: str = "pedido-1", **body: Any) -> FiscalDocument:
     )
 
 
-def test_an_accepted_nfe_is_queued_and_has_no_number(company, authority):
-    document = accept(company)
+def test_an_accepted_nfe_is_queued_and_has_no_number(
+    company, authority, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        document = accept(company)
 
     assert document.state == State.RECEBIDO
     assert document.numero is None
@@ -32,7 +35,7 @@ def test_an_accepted_nfe_is_queued_and_has_no_number(company, authority):
 def test_the_task_signs_and_delivers(company, authority):
     document = accept(company)
 
-    process_document(document.pk)
+    advance(document.pk)
 
     document = FiscalDocument.objects.get(pk=document.pk)
     assert document.state == State.AUTORIZADO
@@ -45,8 +48,8 @@ def test_the_task_signs_and_delivers(company, authority):
 def test_the_task_runs_twice_and_sends_once(company, authority):
     document = accept(company)
 
-    process_document(document.pk)
-    process_document(document.pk)
+    advance(document.pk)
+    advance(document.pk)
 
     assert authority.names() == ["authorize"]
 
@@ -71,7 +74,7 @@ def test_a_ref_in_processing_is_refused(company, authority):
 
 
 def test_an_authorized_ref_is_refused(company, authority):
-    process_document(accept(company).pk)
+    advance(accept(company).pk)
 
     with pytest.raises(AlreadyAuthorized):
         accept(company)
@@ -80,7 +83,7 @@ def test_an_authorized_ref_is_refused(company, authority):
 def test_a_refused_ref_takes_a_corrected_body_under_the_same_number_and_cnf(company, authority):
     authority.next("authorize", refuses("778", "Informado NCM inexistente"))
     first = accept(company)
-    process_document(first.pk)
+    advance(first.pk)
     first = FiscalDocument.objects.get(pk=first.pk)
     assert (first.state, first.c_stat) == (State.REJEITADO, "778")
 
@@ -90,7 +93,7 @@ def test_a_refused_ref_takes_a_corrected_body_under_the_same_number_and_cnf(comp
     assert again.status == "processando_autorizacao"
     assert (again.numero, again.cnf, again.chave) == (first.numero, first.cnf, first.chave)
     assert again.digest_value != first.digest_value
-    process_document(again.pk)
+    advance(again.pk)
     assert FiscalDocument.objects.get(pk=again.pk).state == State.AUTORIZADO
     assert Series.objects.get(modelo=55).next_number == 2
 
@@ -99,11 +102,33 @@ def test_a_number_that_was_voided_is_replaced_by_a_new_one(company, authority):
     """NUM-3, cStat 206."""
     authority.next("authorize", refuses("206", "NF-e ja esta inutilizada"))
     document = accept(company)
-    process_document(document.pk)
+    advance(document.pk)
 
     again = accept(company)
 
     assert (again.pk, again.numero) == (document.pk, 2)
+
+
+def test_a_number_given_to_two_queued_documents_is_of_the_first(company, authority):
+    first = accept(company, serie="7", numero="41")
+    second = accept(company, ref="pedido-2", serie="7", numero="41")
+
+    advance(first.pk)
+    advance(second.pk)
+
+    first, second = FiscalDocument.objects.order_by("pk")
+    assert (first.state, first.serie, first.numero) == (State.AUTORIZADO, 7, 41)
+    assert (second.state, second.numero) == (State.REJEITADO, None)
+    assert "já há uma nota com este número" in second.x_motivo
+    corrected = accept(company, ref="pedido-2", serie="7", numero="42")
+    assert (corrected.pk, corrected.numero) == (second.pk, 42)
+
+
+def test_a_number_without_a_series_is_of_the_companys_own(company, authority):
+    advance(accept(company, numero="41").pk)
+
+    document = FiscalDocument.objects.get()
+    assert (document.state, document.serie, document.numero) == (State.AUTORIZADO, 1, 41)
 
 
 def test_the_same_ref_serves_each_model_and_environment(company, authority):
@@ -119,7 +144,7 @@ def test_the_same_ref_serves_each_model_and_environment(company, authority):
 
 def test_numbers_follow_each_other_without_gaps(company, authority):
     for n in range(3):
-        process_document(accept(company, ref=f"r{n}").pk)
+        advance(accept(company, ref=f"r{n}").pk)
 
     numbers = FiscalDocument.objects.order_by("id").values_list("numero", flat=True)
     assert list(numbers) == [1, 2, 3]

@@ -55,6 +55,21 @@ def test_a_rollback_gives_the_number_back(company):
 
 
 @pytest.mark.django_db
+def test_numbers_voided_ahead_of_the_counter_are_passed_over(company):
+    """Whoever voids a range before the counter comes there would be refused with 206 later."""
+    ranges = [(2, 3, "homologada"), (3, 4, "solicitada"), (6, 6, "rejeitada"), (7, 9, "indefinida")]
+    for first, last, state in ranges:
+        Inutilizacao.objects.create(
+            account=company.account, company=company, ambiente="homologacao", modelo=55, ano=26,
+            serie=1, first=first, last=last, state=state, created_at=clock.now(),
+            next_attempt_at=None,
+        )  # fmt: skip
+
+    assert [take(company) for _ in range(4)] == [(1, 1), (1, 5), (1, 6), (1, 10)]
+    assert take(company, modelo=65) == (1, 1)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("serie", [890, 919, 920, 969, 970, 1000, -1])
 def test_series_of_others_are_refused(company, serie):
     """NUM-7."""

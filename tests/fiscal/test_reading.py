@@ -126,13 +126,38 @@ def test_old_names_are_read_under_the_new_ones():
     assert data["formas_pagamento"] == [{"forma_pagamento": "01", "valor_pagamento": Decimal("20")}]
 
 
-def test_the_new_name_wins_over_the_old_one():
-    body = nfe_body(itens=[item(descricao="velho")])
+def test_a_field_under_both_its_names_must_be_the_same():
+    """Nobody can tell which one was meant: neither silently wins."""
+    body = nfe_body()
 
-    data = read_note(body)
+    same = read_note({**body, "itens": body["items"]})
+    blank = read_note({**body, "itens": []})
+    faults = faults_of({**body, "itens": [item(descricao="velho")]})
 
-    assert data["items"][0]["descricao"] == "Caneta"
-    assert [note.campo for note in data.notes] == ["itens"]
+    assert same["items"] == blank["items"] == read_note(body)["items"]
+    assert not [note for note in (*same.notes, *blank.notes) if note.campo == "itens"]
+    assert faults == {"itens": "Informe só um: items ou itens; os dois diferem."}
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "read"),
+    [
+        ("quantidade_comercial", 0.1 + 0.2, "0.3"),
+        ("quantidade_comercial", Decimal("10.10000000000001"), "10.1"),
+        ("quantidade_comercial", "10.10000000000001", "10.1"),  # as a kept body has it
+        ("valor_frete", Decimal("3000.2999999999997"), "3000.30"),
+        ("quantidade_comercial", Decimal("33.333333333333336"), None),  # a third was meant
+        ("valor_frete", Decimal("10.105"), None),
+        ("valor_frete", Decimal("10.1000001"), None),  # somebody wrote that
+    ],
+)
+def test_the_noise_of_binary_arithmetic_is_no_decimal_too_many(name, sent, read):
+    body = one(**{name: sent})
+
+    if read is None:
+        assert faults_of(body)[f"items[0].{name}"].startswith("Casas decimais demais")
+    else:
+        assert read_note(body)["items"][0][name] == Decimal(read)
 
 
 def test_unknown_fields_are_ignored_and_named():

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django_q.models import OrmQ
 from support.issuing import (
     differs,
     loses,
@@ -17,7 +18,7 @@ from support.issuing import (
 )
 
 from fiscal.models import Archive, Attempt, Company, FiscalDocument, State
-from fiscal.services import archive, company_queue, issue, recovery, transmit
+from fiscal.services import archive, company_queue, dispatch, issue, recovery, transmit
 from fiscal.services.delivery import advance, resume
 from fiscal.services.sweeps import claim_due
 from lib import clock
@@ -219,7 +220,7 @@ def test_a_configuration_error_stops_the_company_and_only_it(company, authority,
     certify(neighbour)
     assert advance(queued(neighbour).pk).state == State.AUTORIZADO
 
-    company_queue.resume(company)
+    company_queue.resume(company, at=clock.now())
     resume(second.pk)
 
     assert fresh(second).state == State.AUTORIZADO
@@ -282,45 +283,23 @@ def test_a_document_being_sent_is_left_to_who_sends_it(company, authority):
     assert authority.names() == ["authorize"]
 
 
-def test_the_sweep_claims_a_due_row_once(company, authority, at_moment):
-    from django_q.models import OrmQ
-
+def test_the_sweep_calls_one_task_for_what_waits_to_be_sent(company, authority, at_moment):
     queued(company)
-    OrmQ.objects.all().delete()
     at_moment(clock.now() + timedelta(minutes=3))
 
-    assert claim_due() == 1
-    assert claim_due() == 0
+    assert [claim_due(), claim_due()] == [1, 1]
 
-    assert OrmQ.objects.count() == 1
-
-
-def test_a_certificate_that_ends_in_the_queue_refuses_what_is_not_signed(
-    company, authority, at_moment
-):
-    """CRT-5."""
-    document = queued(company)
-    at_moment(clock.now() + timedelta(days=400))
-
-    document = advance(document.pk)
-
-    assert document.state == State.REJEITADO
-    assert "vencido" in document.x_motivo
-    assert document.numero is None
-    assert not authority.calls
+    assert [row.task["func"] for row in OrmQ.objects.all()] == [dispatch.TASK]
 
 
-def test_a_certificate_that_ends_after_the_signature_waits_for_another(
-    company, authority, at_moment
-):
-    authority.next("authorize", unreachable)
-    document = advance(queued(company).pk)
-    at_moment(clock.now() + timedelta(days=400))
+def test_the_sweep_claims_what_is_to_be_asked_about_once(company, authority, at_moment):
+    authority.next("authorize", loses(after=False))
+    advance(queued(company).pk)
+    at_moment(clock.now() + timedelta(minutes=3))
 
-    transmit_again = advance(document.pk)
+    assert [claim_due(), claim_due()] == [1, 0]
 
-    assert transmit_again.state == State.ASSINADO
-    assert authority.names() == ["authorize"]
+    assert [row.task["func"] for row in OrmQ.objects.all()] == ["fiscal.tasks.resume_document"]
 
 
 def test_batch_numbers_are_never_the_same():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
 import re
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -185,6 +188,26 @@ def test_json_is_read_whatever_its_type(nfe, type):
 
 def test_no_body_is_an_empty_one(nfe):
     assert nfe.post("sonda").json()["corpo"] == {}
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [(b'{"a": 1}', 200), (b"", 200), (b"{", 415), (b'{"a": "' + b"x" * 5_000_000 + b'"}', 413)],
+)
+def test_a_body_without_a_length_is_read_to_its_end(nfe, sent, status):
+    server: dict[str, Any] = {
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "HTTP_AUTHORIZATION": basic(nfe.token),
+        "CONTENT_LENGTH": "",
+        "wsgi.input": io.BytesIO(sent),
+    }
+    told = Client().generic("POST", "/v2/sonda", **server, **{"wsgi.input_terminated": True})
+    unknown = Client().generic("POST", "/v2/sonda", **server)
+
+    assert told.status_code == status
+    if status == 200:
+        assert told.json()["corpo"] == (json.loads(sent) if sent else {})
+    assert (unknown.status_code, unknown.json()["codigo"]) == (411, "requisicao_invalida")
 
 
 def test_a_parameter_that_cannot_be_kept_is_refused(nfe):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tracemalloc
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -14,10 +14,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from django_q.models import OrmQ
 from factories import FiscalCompanyFactory
+from support import issuing
+from support.certificates import certify
+from support.issuing import nfe_body, told
 from support.v2 import fiscal_token, v2
 
-from fiscal.models import Archive, Backup, Company, FiscalDocument
-from fiscal.services import archive, backups, printing
+from fiscal.authorities.base import VoidAnswer
+from fiscal.models import Archive, Backup, Certificate, Company, FiscalDocument
+from fiscal.services import archive, backups, inutilizacao, printing
+from fiscal.services.delivery import advance
 from fiscal.tasks import build_backup, prepare_backups, sweep_deliveries
 
 pytestmark = pytest.mark.django_db
@@ -103,8 +108,8 @@ def test_the_month_is_there_on_the_first(company, produced, at_moment):
     for n in (1, 2, 12):
         event(other, f"cce-{n:02d}")
     archive.keep_for_company(
-        company, ambiente="producao", kind=Archive.Kind.VOID, name="35-inu.xml", content=b"<i/>",
-        at=SOLD,
+        company, ambiente="producao", month="202610", kind=Archive.Kind.VOID, name="35-inu.xml",
+        content=b"<i/>", at=SOLD,
     )  # fmt: skip
     sale(company, 4, aamm="2611")
     sale(company, 5, ambiente="homologacao")
@@ -333,3 +338,73 @@ def test_a_file_that_was_lost_is_not_found(company, produced, at_moment):
     backups.location(Backup.objects.get().xmls).unlink()
 
     assert produced.get(month["xmls"]).status_code == 404
+
+
+# --- the borders of a month --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "last_evening"),
+    [
+        (("SP", "São Paulo", "3550308"), "2026-11-01T01:30:00+00:00"),  # 22:30 in UTC-3
+        (("AC", "Rio Branco", "1200401"), "2026-11-01T04:30:00+00:00"),  # 23:30 in UTC-5
+    ],
+    ids=["SP", "AC"],
+)
+def test_the_last_evening_belongs_to_its_month_on_the_issuers_clock(
+    company, authority, nfe, at_moment, monkeypatch, place, last_evening
+):
+    """In UTC, and for Acre in Brasília, it is November already."""
+    uf, municipio, codigo = place
+    Company.objects.update(uf=uf, municipio=municipio, codigo_municipio=codigo)
+    company.refresh_from_db()
+    Certificate.objects.all().delete()
+    certify(company, begins=-400, ends=10)
+    moment = datetime.fromisoformat(last_evening)
+
+    def void(door: Any, xml: bytes) -> Any:
+        said = VoidAnswer(
+            "102", "Inutilizacao homologada", "135260000000009", moment, "2", company.cnpj,
+            26, 55, 1, 90, 90, b"<retInutNFe/>",
+        )  # fmt: skip
+        return told("102", void=said)
+
+    monkeypatch.setattr(issuing._Door, "void", void, raising=False)
+    at_moment(moment)
+    body = nfe_body(municipio_destinatario=municipio, uf_destinatario=uf)
+
+    assert nfe.post("nfe", body, ref="n").status_code == 202
+    advance(FiscalDocument.objects.get().pk)
+    row = inutilizacao.request_void(
+        company, ambiente="homologacao", modelo=55, serie=1, first=90, last=90,
+        justificativa="Numero que nao foi usado",
+    )  # fmt: skip
+
+    assert FiscalDocument.objects.get().state == "autorizado"
+    assert row.state == "homologada"
+    event(FiscalDocument.objects.get(), "can", at=moment + timedelta(days=1))
+    assert dict(Archive.objects.values_list("kind", "month")) == {
+        "signed": "202610", "authorized": "202610", "event": "202610", "void": "202610",
+    }  # fmt: skip
+
+
+def test_what_enters_an_older_month_is_built_in_too(company, produced, at_moment):
+    """An import, or a carta de correção 30 days later: the month before the last one is over."""
+    one = sale(company, 1, aamm="2609", at=SOLD.replace(month=9))
+    built(at_moment, FIRST.replace(month=10))
+    built(at_moment, FIRST)
+    assert [row["mes"] for row in listed(produced, company)] == ["202609"]
+
+    event(one, "cce-01", at=FIRST.replace(day=5))
+    sale(company, 2, aamm="2607", at=FIRST.replace(day=5))
+    sale(company, 3, aamm="2603", at=FIRST.replace(day=5))  # no month that is kept
+    sale(company, 4, aamm="2608", ambiente="homologacao", at=FIRST.replace(day=5))
+    built(at_moment, FIRST.replace(day=6))
+
+    assert [row["mes"] for row in listed(produced, company)] == ["202609", "202607"]
+    files = downloaded(produced, listed(produced, company)[0]["xmls"])
+    assert set(files) == {f"{one.chave}-nfe.xml", f"{one.chave}-cce-1.xml"}
+    before = Backup.objects.values_list("month", "built_at")
+    again = list(before)
+    built(at_moment, FIRST.replace(day=7))
+    assert list(before) == again

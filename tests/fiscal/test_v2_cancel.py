@@ -23,8 +23,15 @@ from support.notes import (
 )
 from support.v2 import fiscal_token, v2
 
+from fiscal.authorities import registry
 from fiscal.models import Archive, Attempt, Certificate, EventState, FiscalDocument, FiscalEvent
-from fiscal.services import event_sending
+from fiscal.services import (
+    authority_status,
+    company_queue,
+    contingency_review,
+    event_outcome,
+    event_sending,
+)
 from fiscal.signing import verify
 from fiscal.xml import child_text, cut_out, parse
 from lib import clock
@@ -355,13 +362,20 @@ def test_nobody_there_is_202_and_the_sweep_goes_on(company, sandbox, nfe):
 
 
 @pytest.mark.parametrize("code", [108, 109])
-def test_a_service_that_is_down_processed_nothing(company, sandbox, nfe, code):
+def test_a_service_that_is_down_processed_nothing(company, sandbox, nfe, at_moment, code):
+    """109 opens the breaker of the UF; its status, asked because an event waits, closes it."""
     issued_nfe(nfe)
     sandbox.fault("cstat", servico="recepcao_evento", vezes=1, parametros={"codigo": code})
 
     response = nfe.delete("nfe/r1", {"justificativa": WHY})
 
     assert (response.status_code, response.json()["status"]) == (202, "processando_autorizacao")
+    asked = len(sandbox.requests(servico="recepcao_evento"))
+    if code == 109:
+        resume_all()
+        assert len(sandbox.requests(servico="recepcao_evento")) == asked
+        at_moment(clock.now() + timedelta(minutes=4))
+        contingency_review.review_now()
     resume_all()
     prove_cancelled(sandbox, nfe)
 
@@ -402,26 +416,67 @@ def test_what_was_registered_by_somebody_else_is_adopted(company, sandbox, nfe):
     assert WHY in nfe.get(body["caminho_xml_cancelamento"]).content.decode()
 
 
+def test_events_count_for_the_breaker_and_wait_for_it(company, sandbox, nfe, at_moment):
+    """§8.7: one breaker for all that goes to an authority; an event that waits has it asked."""
+    issued_nfe(nfe)
+    sandbox.fault("sem_conexao", parametros={"segundos": 600})
+    assert nfe.delete("nfe/r1", {"justificativa": WHY}).status_code == 202
+    for _ in range(6):
+        resume_all()
+
+    route = registry.route(uf="SP", modelo=55, ambiente="homologacao")
+    assert not authority_status.may_call(route, now=clock.now())
+    tried = Attempt.objects.filter(kind=Attempt.Kind.EVENT)
+    assert [row.outcome for row in tried] == [Attempt.Outcome.NOT_SENT] * 5
+    sandbox.lift("sem_conexao")
+    at_moment(clock.now() + timedelta(minutes=4))
+    contingency_review.review_now()
+    resume_all()
+
+    prove_cancelled(sandbox, nfe)
+
+
+def test_an_event_of_a_stopped_company_waits_and_may_stop_it(company, sandbox, nfe, at_moment):
+    """§8.4: what is wrong with the company is wrong with all that it sends."""
+    issued_nfe(nfe)
+    sandbox.fault("cstat", servico="recepcao_evento", vezes=1, parametros={"codigo": 281})
+    refused = nfe.delete("nfe/r1", {"justificativa": WHY})
+    assert (refused.status_code, refused.json()["status"]) == (200, "erro_cancelamento")
+    stopped = company_queue.stopped_until(company, ambiente="homologacao", now=clock.now())
+    assert stopped is not None
+
+    waiting = nfe.delete("nfe/r1", {"justificativa": WHY})
+    resume_all()
+
+    assert (waiting.status_code, waiting.json()["status"]) == (202, "processando_autorizacao")
+    assert len(sandbox.requests(servico="recepcao_evento")) == 1
+    assert FiscalEvent.objects.get(state=EventState.ASSINADO).next_attempt_at == stopped
+    at_moment(stopped + timedelta(seconds=1))
+    resume_all()
+    assert [row["tipo"] for row in sandbox.told("GET", "eventos")] == ["110111"]
+    assert nfe.get("nfe/r1").json()["status"] == "cancelado"
+
+
 # --- workers that die, and two at once ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-@pytest.mark.parametrize("step", ["_begin", "_record"])
+@pytest.mark.parametrize("step", [(event_sending, "_begin"), (event_outcome, "record")])
 def test_a_worker_that_dies_between_two_steps_loses_nothing(
     company, sandbox, nfe, monkeypatch, at_moment, step, before
 ):
     issued_nfe(nfe)
-    original = getattr(event_sending, step)
+    original = getattr(*step)
 
     def dying(*args: Any, **kwargs: Any) -> Any:
         if not before:
             original(*args, **kwargs)
         raise Killed
 
-    monkeypatch.setattr(event_sending, step, dying)
+    monkeypatch.setattr(*step, dying)
     with pytest.raises(Killed):
         nfe.delete("nfe/r1", {"justificativa": WHY})
-    monkeypatch.setattr(event_sending, step, original)
+    monkeypatch.setattr(*step, original)
 
     at_moment(clock.now() + timedelta(minutes=3))
     resume_all()

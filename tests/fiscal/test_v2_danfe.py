@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from factories import FiscalCompanyFactory
+from lxml import html as lxml_html
 from pypdf import PdfReader
 from support.companies import png
 from support.foreign_notes import foreign_nfe
@@ -15,17 +16,53 @@ from support.issuing import nfce_body, nfe_body
 from support.signed_notes import XCOND
 from support.v2 import fiscal_token, v2
 
-from fiscal.models import Archive, Company, FiscalDocument, PrintCache, Series
-from fiscal.services import archive, printing
+from fiscal.documents.nfe.danfe import cce_html, danfe_html, label_html
+from fiscal.models import (
+    Archive,
+    Company,
+    EventState,
+    FiscalDocument,
+    FiscalEvent,
+    PrintCache,
+    Series,
+)
+from fiscal.services import archive, preview, printing
+from fiscal.services.company_readers import orientation
 from fiscal.xml import NFE
 from lib import clock
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def real_pdf() -> None:
+    """For the tests that want a PDF; the others make do with the page that it is made from."""
+
+
+@pytest.fixture(autouse=True)
+def _pages(request: Any, monkeypatch: Any) -> None:
+    if "real_pdf" in request.fixturenames:
+        return
+    for module, name, page in (
+        (preview, "danfe_pdf", danfe_html),
+        (printing, "danfe_pdf", danfe_html),
+        (printing, "label_pdf", label_html),
+        (printing, "cce_pdf", cce_html),
+    ):
+        monkeypatch.setattr(module, name, _as_bytes(page))
+
+
+def _as_bytes(page: Any) -> Any:
+    return lambda *given, **named: page(*given, **named).encode()
+
+
 def text_of(answer: Any) -> str:
     assert answer.status_code == 200, answer.content
     assert answer["Content-Type"] == "application/pdf"
+    if not answer.content.startswith(b"%PDF"):
+        return " ".join(
+            lxml_html.document_fromstring(answer.content.decode()).text_content().split()
+        )
     pages = PdfReader(io.BytesIO(answer.content)).pages
     return "\n".join(page.extract_text() for page in pages)
 
@@ -66,7 +103,7 @@ def danfe_path(client: Any, document: FiscalDocument) -> str:
 # --- preview -----------------------------------------------------------------------------------
 
 
-def test_a_preview_of_a_body_keeps_nothing(company, nfe):
+def test_a_preview_of_a_body_keeps_nothing(company, nfe, real_pdf):
     answer = nfe.post("nfe/danfe", nfe_body())
 
     text = text_of(answer)
@@ -163,7 +200,7 @@ def test_another_issuer_is_not_printed(company, other_account, nfe):
 # --- published paths ---------------------------------------------------------------------------
 
 
-def test_the_danfe_is_made_once(company, nfe, monkeypatch):
+def test_the_danfe_is_made_once(company, nfe, monkeypatch, real_pdf):
     path = danfe_path(nfe, imported(nfe, company))
     first = nfe.get(path)
     assert "SEM VALOR FISCAL" in text_of(first)  # homologação
@@ -191,6 +228,53 @@ def test_a_cancellation_marks_the_print(company, nfe):
     assert PrintCache.objects.count() == 1
 
 
+def test_a_cancellation_without_an_event_marks_the_print(company, nfe):
+    document = imported(nfe, company)
+    path = danfe_path(nfe, document)
+    nfe.get(path)
+    cancelled = {"c_stat": "101", "x_motivo": "Cancelamento de NF-e homologado"}
+    event = FiscalEvent.objects.create(
+        account_id=document.account_id,
+        document=document,
+        tp_evento="110111",
+        n_seq=1,
+        state=EventState.REGISTRADO,
+        protocolo="135260000077777",
+        dh_evento=clock.now(),
+        registered_at=datetime(2026, 11, 21, 13, 0, 5, tzinfo=UTC),
+        xml=b"",
+        created_at=clock.now(),
+        **cancelled,
+    )
+    document.cancel(**cancelled)
+    document.save()
+
+    told = "NOTA CANCELADA – protocolo 135260000077777 de 21/11/2026 10:00:05"
+    assert told in text_of(nfe.get(path))
+    event.delete()
+    assert "NOTA CANCELADA" in (unknown := text_of(nfe.get(path)))
+    assert "NOTA CANCELADA – protocolo" not in unknown
+
+
+def test_the_label_of_a_danfe(company, nfe):
+    document = imported(nfe, company)
+    path = danfe_path(nfe, document)
+    nfe.get(path)
+
+    label = nfe.get(f"{path}?formato=etiqueta")
+
+    assert "DANFE SIMPLIFICADO – ETIQUETA" in text_of(label)
+    assert "DADOS ADICIONAIS" in text_of(nfe.get(path))
+    assert set(PrintCache.objects.values_list("name", flat=True)) == {"danfe", "etiqueta"}
+    unknown = nfe.get(f"{path}?formato=cartaz")
+    assert (unknown.status_code, unknown.json()["codigo"]) == (400, "requisicao_invalida")
+
+
+@pytest.mark.parametrize("sent", ["landscape", "ladscape", " Paisagem "])
+def test_the_orientation_as_clients_write_it(sent):
+    assert orientation(sent) == "landscape"
+
+
 def test_logo_and_options_are_part_of_the_source(company, nfe):
     from base64 import b64decode
 
@@ -204,8 +288,7 @@ def test_logo_and_options_are_part_of_the_source(company, nfe):
     prints.add(nfe.get(path).content)
 
     assert len(prints) == 3
-    wide, high = PdfReader(io.BytesIO(nfe.get(path).content)).pages[0].mediabox.upper_right
-    assert wide > high
+    assert b"297.0mm 210.0mm" in nfe.get(path).content
 
 
 def test_a_carta_de_correcao_is_printed(company, nfe):

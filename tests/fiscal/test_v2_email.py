@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.core import mail as outbox
 from django.db import transaction
 from django_q.models import OrmQ
+from support.certificates import authority as make_test_authority
 from support.foreign_notes import foreign_nfe
 from support.issuing import nfce_body, nfe_body
 from support.mailbox import mail_server
@@ -19,8 +21,9 @@ from accounts.models import AuditEvent
 from fiscal.models import BlockedEmail, Company, FiscalDocument, MailMessage
 from fiscal.services import mail, notices, printing
 from fiscal.services.companies import closed
+from fiscal.services.delivery import advance
 from fiscal.services.events import register_cancellation
-from fiscal.tasks import process_document, send_mail, sweep_deliveries
+from fiscal.tasks import send_mail, sweep_deliveries
 from lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +47,7 @@ def told(company: Company) -> Company:
 
 def issued(client: Any, ref: str = "n", **fields: Any) -> FiscalDocument:
     client.post("nfe", nfe_body(**{"email_destinatario": BUYER, **fields}), ref=ref)
-    process_document(FiscalDocument.objects.get(ref=ref).pk)
+    advance(FiscalDocument.objects.get(ref=ref).pk)
     document = FiscalDocument.objects.get(ref=ref)
     assert document.state == "autorizado"
     return document
@@ -281,6 +284,43 @@ def test_the_companys_own_server(told, authority, nfe, settings, mechanism):
     assert files[f"{document.chave}.pdf"] == b"%PDF-"
     assert document.chave.encode() in files[f"{document.chave}-nfe.xml"]
     assert outbox.outbox == []
+
+
+@pytest.mark.parametrize(
+    ("tls", "options", "outcome"),
+    [
+        ("", {"smtp_autenticacao": "cram_md5"}, "CRAM-MD5"),
+        ("starttls", {"smtp_habilita_starttls": True}, "CRAM-MD5"),
+        ("tls", {"smtp_ssl": True}, "CRAM-MD5"),
+        ("tls", {"smtp_tls": True}, "CRAM-MD5"),
+        ("tls", {"smtp_ssl": True, "smtp_modo_verificacao_openssl": "peer"}, None),
+        ("starttls", {"smtp_habilita_starttls": True, "smtp_modo_verificacao_openssl": ""}, None),
+    ],
+    ids=["cram_md5", "starttls", "ssl", "tls", "peer", "peer by default"],
+)
+def test_the_companys_own_server_as_its_record_describes_it(
+    told, authority, nfe, master, settings, tls, options, outcome
+):
+    """§14.2 through the API; the server's certificate is one that nobody knows."""
+    settings.SMTP_ALLOW_PRIVATE = True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*make_test_authority().server())
+    with mail_server(tls, context) as box:
+        body = {
+            "smtp_endereco": "127.0.0.1", "smtp_porta": str(box.port), "smtp_login": "usuario",
+            "smtp_senha": "segredo", "smtp_modo_verificacao_openssl": "none", **options,
+        }  # fmt: skip
+        assert master.put(f"empresas/{told.pk}", body).status_code == 200
+        issued(nfe)
+        work_off()
+
+    row = MailMessage.objects.get()
+    if outcome:
+        assert (row.state, len(box.messages)) == ("enviado", 1)
+        assert [(how, user) for how, user, _ in box.logins] == [(outcome, "usuario")]
+    else:
+        assert (row.state, box.messages, box.logins) == ("pendente", [], [])
+        assert "CERTIFICATE_VERIFY_FAILED" in row.last_error
 
 
 def test_a_server_inside_our_network_is_not_called(told, authority, nfe):

@@ -22,7 +22,7 @@ from fiscal import xml
 from fiscal.authorities import tables
 from fiscal.documents.nfe import events as kinds
 from fiscal.models import Certificate, EventState, FiscalDocument, FiscalEvent
-from fiscal.services import event_sending
+from fiscal.services import event_outcome, event_sending
 from fiscal.signing import verify
 from fiscal.xml import child_text, cut_out, parse
 from lib import clock
@@ -66,6 +66,8 @@ def test_every_kind_has_a_destination_and_a_schema():
         source = xml.xsd.source(f"e{kind.tp_evento}").decode()
         assert f'value="{kind.description}"' in source
         assert all(f'name="{tag}"' in source for tag in kind.tags)
+        if kind.tp_evento == kinds.EPEC:  # its schema refers to tags that it declares elsewhere
+            continue
         for before, after in zip(kind.tags, kind.tags[1:], strict=False):
             assert source.index(f'name="{before}"') < source.index(f'name="{after}"')
 
@@ -597,22 +599,22 @@ def test_a_lost_answer_ends_in_one_event(
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-@pytest.mark.parametrize("step", ["_begin", "_record"])
+@pytest.mark.parametrize("step", [(event_sending, "_begin"), (event_outcome, "record")])
 def test_the_sweep_ends_what_a_dead_worker_left(
     company, sandbox, nfe, monkeypatch, at_moment, step, before
 ):
     issued_nfe(nfe)
-    original = getattr(event_sending, step)
+    original = getattr(*step)
 
     def dying(*args: Any, **kwargs: Any) -> Any:
         if not before:
             original(*args, **kwargs)
         raise Killed
 
-    monkeypatch.setattr(event_sending, step, dying)
+    monkeypatch.setattr(*step, dying)
     with pytest.raises(Killed):
         correct(nfe)
-    monkeypatch.setattr(event_sending, step, original)
+    monkeypatch.setattr(*step, original)
     at_moment(clock.now() + timedelta(minutes=3))
 
     resume_all()

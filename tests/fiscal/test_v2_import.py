@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import re
 import threading
+import tracemalloc
+import zlib
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from factories import FiscalCompanyFactory
 from support.certificates import certify
+from support.companies import company_body
 from support.foreign_notes import foreign_nfe
 from support.issuing import nfe_body
 from support.v2 import fiscal_token, v2
 
 from accounts.models import AuditEvent
 from fiscal.models import Archive, Company, FiscalDocument, Series
+from fiscal.services.delivery import advance
 from fiscal.services.gaps import gaps_of
-from fiscal.tasks import process_document
+from fiscal.xml import NFE
 
 pytestmark = pytest.mark.django_db
 CODE = "erro_validacao_xml"
@@ -109,7 +118,7 @@ def test_the_same_key_again_is_the_same_document(company, nfe):
 @pytest.mark.django_db(transaction=True)
 def test_what_was_issued_here_is_not_imported_twice(company, sandbox, nfe):
     nfe.post("nfe", nfe_body(), ref="minha")
-    process_document(FiscalDocument.objects.get().pk)
+    advance(FiscalDocument.objects.get().pk)
     told = nfe.get("nfe/minha").json()
     xml = nfe.get(told["caminho_xml_nota_fiscal"]).content
 
@@ -132,11 +141,11 @@ def test_the_series_never_falls_behind_an_imported_number(company, nfe):
 
 def test_numbers_around_imported_documents_are_not_voided(company, authority, nfe):
     nfe.post("nfe", nfe_body(), ref="minha")
-    process_document(FiscalDocument.objects.get().pk)
+    advance(FiscalDocument.objects.get().pk)
     for numero in (5, 9):
         post(nfe, foreign_nfe(company, numero=numero).proc)
     nfe.post("nfe", nfe_body(), ref="outra")
-    process_document(FiscalDocument.objects.get(ref="outra").pk)
+    advance(FiscalDocument.objects.get(ref="outra").pk)
 
     series = Series.objects.get()
 
@@ -146,11 +155,12 @@ def test_numbers_around_imported_documents_are_not_voided(company, authority, nf
 
 def test_a_number_that_another_document_has_is_refused(company, authority, nfe):
     nfe.post("nfe", nfe_body(), ref="minha")
-    process_document(FiscalDocument.objects.get().pk)
+    advance(FiscalDocument.objects.get().pk)
 
     answer = post(nfe, foreign_nfe(company, numero=1).proc)
 
     assert (answer.status_code, answer.json()["codigo"]) == (400, "requisicao_invalida")
+    assert answer.json()["erros"][0]["campo"] == "numero"
     assert FiscalDocument.objects.count() == 1
 
 
@@ -164,6 +174,7 @@ def test_the_document_of_another_issuer_is_refused(company, other_account, nfe):
     answer = post(nfe, foreign_nfe(other).proc)
 
     assert (answer.status_code, answer.json()["codigo"]) == (403, "permissao_negada")
+    assert answer.json()["erros"][0]["campo"] == "cnpj_emitente"
     assert nothing_written()
 
 
@@ -176,15 +187,43 @@ def test_a_company_without_nfe_is_refused(company, nfe):
     assert (answer.status_code, answer.json()["codigo"]) == (400, "empresa_nao_habilitada")
 
 
-def test_another_tenant_with_the_same_cnpj_learns_nothing(company, other_account, nfe):
+def test_the_same_company_in_two_accounts_has_its_note_in_both(company, account, other_account):
+    """Its accountant's account and its own, or the one it left: neither learns of the other."""
+    note = foreign_nfe(company)
+    twin = FiscalCompanyFactory(account=other_account, cnpj=company.cnpj)
+    clients = [v2(fiscal_token(one)) for one in (company, twin)]
+
+    answers = [post(client, note.proc, ref=f"r{n}") for n, client in enumerate(clients)]
+    again = [post(client, note.proc) for client in clients]
+
+    assert [one.status_code for one in (*answers, *again)] == [201, 201, 200, 200]
+    assert [one.json()["ref"] for one in (*answers, *again)] == ["r0", "r1", "r0", "r1"]
+    assert {(row.account, row.chave) for row in FiscalDocument.objects.all()} == {
+        (account, note.chave), (other_account, note.chave),
+    }  # fmt: skip
+    assert clients[0].get("nfe/r1").status_code == 404
+    for client, one in zip(clients, reversed(answers), strict=True):
+        assert client.get(one.json()["caminho_xml_nota_fiscal"]).status_code in (403, 404)
+
+
+def test_a_company_that_was_removed_and_comes_back_has_its_notes(company, master, nfe):
     note = foreign_nfe(company)
     post(nfe, note.proc)
-    twin = FiscalCompanyFactory(account=other_account, cnpj=company.cnpj)
+    master.delete(f"empresas/{company.pk}")
+    made = Company.objects.get(pk=int(master.post("empresas", company_body()).json()["id"]))
 
-    answer = post(v2(fiscal_token(twin)), note.proc)
+    assert post(v2(fiscal_token(made)), note.proc).status_code == 201
+    assert FiscalDocument.objects.filter(chave=note.chave).count() == 2
 
-    assert (answer.status_code, answer.json()["codigo"]) == (422, CODE)
-    assert FiscalDocument.objects.filter(company=twin).count() == 0
+
+def test_the_guard_of_a_key_inside_a_company(company, nfe):
+    """Whatever a caller does, the database keeps one row for a key (decision 0019)."""
+    post(nfe, foreign_nfe(company).proc)
+    twin = FiscalDocument.objects.get()
+    twin.pk, twin.ref, twin.numero = None, "outra", 77
+
+    with pytest.raises(IntegrityError, match="chave"), transaction.atomic():
+        twin.save()
 
 
 def test_a_ref_that_another_document_has_is_refused(company, nfe):
@@ -193,6 +232,7 @@ def test_a_ref_that_another_document_has_is_refused(company, nfe):
     answer = post(nfe, foreign_nfe(company, numero=2).proc, ref="x")
 
     assert (answer.status_code, answer.json()["codigo"]) == (422, "nfe_autorizada")
+    assert answer.json()["erros"][0]["campo"] == "ref"
     assert Series.objects.get().next_number == 2
 
 
@@ -208,7 +248,9 @@ def test_the_other_environment_is_refused(company, nfe_token_producao):
     answer = post(v2(nfe_token_producao), foreign_nfe(company).proc)
 
     assert (answer.status_code, answer.json()["codigo"]) == (422, CODE)
-    assert "ambiente" in answer.json()["erros"][0]["mensagem"]
+    assert answer.json()["erros"] == [
+        {"mensagem": "A nota não é do ambiente de producao.", "campo": "ambiente"}
+    ]
     assert nothing_written()
 
 
@@ -281,23 +323,101 @@ def without_protocol(raw: bytes) -> bytes:
     return re.sub(rb"<protNFe.*?</protNFe>", b"", raw)
 
 
-DAMAGES = [
-    entities, external, other_value, wrapped, nested, commented, unsigned, beside, styled, latin,
-    refused_protocol, other_protocol, no_digest, injected_protocol, without_protocol,
-]  # fmt: skip
+def hidden(raw: bytes) -> bytes:
+    """XSW: the signed NFe lies in a CDATA of the protocol, where only a look at bytes sees it."""
+    nfe = raw[raw.index(b"<NFe") : raw.index(b"</NFe>") + 6]
+    forged = other_value(nfe).replace(b"<NFe ", b'<n:NFe xmlns:n="' + NFE.encode() + b'" ')
+    forged = forged.replace(b"</NFe>", b"</n:NFe>")
+    inside = b"<xMotivo><![CDATA[" + nfe + b"]]></xMotivo>"
+    return re.sub(rb"<xMotivo>[^<]*</xMotivo>", lambda _: inside, raw.replace(nfe, forged))
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda one: one.__name__)
-def test_a_file_that_was_tampered_with(company, nfe, damage):
+def hidden_protocol(raw: bytes) -> bytes:
+    """The same with the protocol, in the text that no signature covers."""
+    prot = raw[raw.index(b"<protNFe") : raw.index(b"</protNFe>") + 10]
+    forged = prot.replace(b"<protNFe ", b'<n:protNFe xmlns:n="' + NFE.encode() + b'" ')
+    forged = forged.replace(b"</protNFe>", b"</n:protNFe>").replace(b"<nProt>1", b"<nProt>9")
+    inside = b"<xMotivo><![CDATA[" + prot + b"]]></xMotivo>"
+    return raw.replace(prot, re.sub(rb"<xMotivo>[^<]*</xMotivo>", lambda _: inside, forged))
+
+
+def torn(raw: bytes) -> bytes:
+    return raw.replace(b"Caderno", b"Cadern\xc3")
+
+
+def declared_latin_after_a_mark(raw: bytes) -> bytes:
+    return b"\xef\xbb\xbf" + latin(raw)
+
+
+def undefined_entity(raw: bytes) -> bytes:
+    return raw.replace(b"Caderno", b"&x;")
+
+
+def two_protocols(raw: bytes) -> bytes:
+    prot = raw[raw.index(b"<protNFe") : raw.index(b"</protNFe>") + 10]
+    return raw.replace(prot, prot + prot)
+
+
+def protocol_of_another_key(raw: bytes) -> bytes:
+    return re.sub(rb"(<chNFe>[0-9]{43})[0-9]", rb"\g<1>x", raw)
+
+
+def no_date(raw: bytes) -> bytes:
+    return re.sub(rb"<dhRecbto>[^<]+", b"<dhRecbto>ontem", raw)
+
+
+# What is done to the file → the field that the refusal names.
+DAMAGES = {
+    entities: "xml", external: "xml", undefined_entity: "xml", other_value: "assinatura",
+    wrapped: "xml", nested: "assinatura", commented: "assinatura", unsigned: "assinatura",
+    beside: "xml", styled: "xml", latin: "xml", declared_latin_after_a_mark: "xml", torn: "xml",
+    refused_protocol: "protocolo", other_protocol: "protocolo", no_digest: "protocolo",
+    injected_protocol: "protocolo", protocol_of_another_key: "protocolo", no_date: "protocolo",
+    two_protocols: "xml", hidden: "xml", hidden_protocol: "xml", without_protocol: "xml",
+    gzip.compress: "xml", bz2.compress: "xml", lzma.compress: "xml", zlib.compress: "xml",
+}  # fmt: skip
+
+
+def test_a_file_that_was_tampered_with(company, nfe):
     note = foreign_nfe(company)
-    raw = damage(note.proc)
-    assert raw != note.proc
+    told = {}
+    for damage in DAMAGES:
+        raw = damage(note.proc)
+        assert raw != note.proc
 
-    answer = post(nfe, raw)
+        answer = post(nfe, raw)
+
+        assert (answer.status_code, answer.json()["codigo"]) == (422, CODE), damage
+        assert answer.json()["mensagem"].startswith("O XML não pode ser interpretado")
+        (fault,) = answer.json()["erros"]
+        assert fault["mensagem"]
+        told[damage] = fault["campo"]
+    assert told == DAMAGES
+    assert nothing_written()
+
+
+def zipped(raw: bytes) -> bytes:
+    file = io.BytesIO()
+    with ZipFile(file, "w", ZIP_DEFLATED) as target:
+        target.writestr("nota.xml", raw)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zipped], ids=["gzip", "zip"])
+def test_a_bomb_is_not_opened(company, nfe, pack):
+    """Thirty megabytes of blanks in thirty kilobytes."""
+    bomb = pack(b"<a>" + b" " * 30_000_000)
+
+    tracemalloc.start()
+    answer = post(nfe, bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
 
     assert (answer.status_code, answer.json()["codigo"]) == (422, CODE)
-    assert answer.json()["mensagem"].startswith("O XML não pode ser interpretado")
-    assert nothing_written()
+    assert answer.json()["erros"] == [
+        {"mensagem": "O arquivo está compactado: envie o próprio XML.", "campo": "xml"}
+    ]
+    assert peak < 10_000_000
 
 
 @pytest.mark.parametrize(
@@ -318,6 +438,7 @@ def test_a_file_that_is_no_nfe(company, nfe, raw):
     answer = post(nfe, raw)
 
     assert (answer.status_code, answer.json()["codigo"]) == (422, CODE)
+    assert answer.json()["erros"][0]["campo"] == "xml"
     assert nothing_written()
 
 
@@ -325,6 +446,7 @@ def test_a_hundred_megabytes_are_not_read(company, nfe):
     answer = post(nfe, b"<a>" + b" " * 100_000_000)
 
     assert (answer.status_code, answer.json()["codigo"]) == (413, "requisicao_invalida")
+    assert answer.json()["erros"] == [{"mensagem": "O XML deve ter até 1024 KB.", "campo": "xml"}]
 
 
 def test_the_signature_of_somebody_else(company, other_account, nfe):
@@ -335,6 +457,7 @@ def test_the_signature_of_somebody_else(company, other_account, nfe):
     answer = post(nfe, foreign_nfe(company, signer=stranger).proc)
 
     assert (answer.status_code, answer.json()["codigo"]) == (422, CODE)
+    assert answer.json()["erros"][0]["campo"] == "assinatura"
     assert "certificado" in answer.json()["erros"][0]["mensagem"]
     assert nothing_written()
 
@@ -343,28 +466,52 @@ def test_an_nfce_is_not_for_this_address(company, nfe):
     answer = post(nfe, foreign_nfe(company, modelo=65).proc)
 
     assert (answer.status_code, answer.json()["codigo"]) == (422, CODE)
+    assert answer.json()["erros"][0]["campo"] == "modelo"
     assert nothing_written()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_four_imports_at_once_make_one_document(company, nfe_token):
-    if connection.vendor != "postgresql":
-        pytest.skip("the embedded database has one writer")
-    note = foreign_nfe(company, numero=7)
-    statuses: list[int] = []
+def at_once(*posts: tuple[str, bytes, str]) -> list[Any]:
+    """The answers to several imports that begin at the same moment: (token, file, ref)."""
+    start, answers = threading.Barrier(len(posts), timeout=20), [None] * len(posts)
 
-    def run() -> None:
+    def run(n: int, token: str, raw: bytes, ref: str) -> None:
         try:
-            statuses.append(post(v2(nfe_token), note.proc).status_code)
+            start.wait()
+            answers[n] = post(v2(token), raw, ref=ref)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=run) for _ in range(4)]
+    threads = [threading.Thread(target=run, args=(n, *one)) for n, one in enumerate(posts)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return answers
 
-    assert sorted(statuses) == [200, 200, 200, 201]
+
+@pytest.mark.django_db(transaction=True)
+def test_four_imports_at_once_make_one_document_in_each_account(company, other_account, nfe_token):
+    note = foreign_nfe(company, numero=7)
+    twin = FiscalCompanyFactory(account=other_account, cnpj=company.cnpj)
+    theirs = fiscal_token(twin)
+
+    answers = at_once(*[(nfe_token, note.proc, "")] * 3, *[(theirs, note.proc, "")] * 3)
+
+    statuses = [one.status_code for one in answers]
+    assert (sorted(statuses[:3]), sorted(statuses[3:])) == ([200, 200, 201], [200, 200, 201])
+    assert FiscalDocument.objects.count() == 2
+    assert set(Series.objects.values_list("next_number", flat=True)) == {8}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_notes_at_once_under_one_ref(company, nfe_token):
+    notes = [foreign_nfe(company, numero=n) for n in (1, 2)]
+
+    answers = at_once(*((nfe_token, note.proc, "x") for note in notes))
+
+    assert sorted(one.status_code for one in answers) == [201, 422]
+    refused = next(one for one in answers if one.status_code == 422)
+    assert (refused.json()["codigo"], refused.json()["erros"][0]["campo"]) == (
+        "nfe_autorizada", "ref",
+    )  # fmt: skip
     assert FiscalDocument.objects.count() == 1
-    assert Series.objects.get().next_number == 8

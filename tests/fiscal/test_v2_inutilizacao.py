@@ -16,7 +16,7 @@ from support.notes import WHY, Killed, impatient, issued_nfce, issued_nfe, resum
 from support.v2 import fiscal_token, v2
 
 from fiscal.models import Archive, Certificate, Inutilizacao, Series
-from fiscal.services import inutilizacao
+from fiscal.services import void_sending
 from fiscal.signing import verify
 from fiscal.xml import cut_out
 from lib import clock
@@ -359,17 +359,17 @@ def test_nobody_there_is_202_and_the_sweep_goes_on(company, sandbox, nfe):
 def test_the_sweep_ends_what_a_dead_worker_left(
     company, sandbox, nfe, monkeypatch, at_moment, step, before
 ):
-    original = getattr(inutilizacao, step)
+    original = getattr(void_sending, step)
 
     def dying(*args: Any, **kwargs: Any) -> Any:
         if not before:
             original(*args, **kwargs)
         raise Killed
 
-    monkeypatch.setattr(inutilizacao, step, dying)
+    monkeypatch.setattr(void_sending, step, dying)
     with pytest.raises(Killed):
         nfe.post("nfe/inutilizacao", asked(company))
-    monkeypatch.setattr(inutilizacao, step, original)
+    monkeypatch.setattr(void_sending, step, original)
     at_moment(clock.now() + timedelta(minutes=3))
 
     resume_all()

@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django_q.models import OrmQ
 from lxml import etree
 from support.certificates import moment_after
 from support.issuing import item, nfe_body, refuses
 from support.v2 import fiscal_token, v2
 
 from fiscal.models import Company, FiscalDocument
+from fiscal.services.delivery import advance
 from fiscal.services.events import register_cancellation
 from fiscal.signing import verify
-from fiscal.tasks import process_document
 from fiscal.xml import cut_out
 
 
 def work_off() -> None:
     for pk in FiscalDocument.objects.filter(state="recebido").values_list("pk", flat=True):
-        process_document(pk)
+        advance(pk)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -149,7 +148,7 @@ def test_a_ref_in_processing_and_an_authorized_one(company, authority, nfe):
 
     assert (waiting.status_code, waiting.json()["codigo"]) == (422, "em_processamento")
     assert (done.status_code, done.json()["codigo"]) == (422, "nfe_autorizada")
-    assert OrmQ.objects.count() == 1
+    assert FiscalDocument.objects.count() == 1
 
 
 def test_a_refusal_is_told_and_the_ref_may_come_again(company, authority, nfe):

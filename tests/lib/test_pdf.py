@@ -102,6 +102,19 @@ def test_the_watermark_is_on_every_page():
     assert "ANULADA" in text_of(rendered, 1)
 
 
+def test_a_roll_ends_below_its_content():
+    html = (
+        "<style>@page{size:80mm 5000mm;margin:3mm}body,p{margin:0;line-height:10mm}</style>"
+        "<p>um</p><p style='break-before:page'>dois<br>três</p>"
+    )
+
+    rendered = pdf.render(RenderJob(html, fit_height=True))
+
+    pages = PdfReader(io.BytesIO(rendered.pdf)).pages
+    assert [round(float(page.mediabox.height) * 25.4 / 72) for page in pages] == [16, 26]
+    assert "três" in text_of(rendered, 1)
+
+
 def test_the_shipped_font_is_the_only_one_embedded():
     rendered = pdf.render(RenderJob("<p>ação</p><b>Łódź</b><p style='font-weight:600'>1</p>"))
 

@@ -1,266 +1,176 @@
-"""The fiscal soak: documents, every fault of the sandbox, and workers killed -9 at random.
+"""The fiscal soak: documents, every fault of the sandbox, and processes killed -9 at random.
 
-It ends when nothing waits any more. Then every document is in a final state, the sandbox's store
-and ours are equal, no number was used twice and no number is missing.
+In the middle the database server is restarted, and once cut off like by a power failure, and the
+authority of São Paulo is down while its SVC is open. Then the faults end, an operator settles the
+conflicts, clients send half of what was refused again, and a month goes by. At the end every
+document is in a final state, the sandbox's books and ours are equal, every number has one use and
+none is missing (soak.fiscal_proof).
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import requests
 from benchmarks.lab import migrate
 from django.conf import settings
 from django.db import connection
 from factories import AccountFactory, FiscalCompanyFactory
+from soak import pace
+from soak.fiscal_faults import Script, missing
+from soak.fiscal_proof import Wrong, journal, prove, totals
+from soak.fiscal_storm import ENOUGH, WORKERS, Lab, Storm, end
 from support.certificates import authority, certify
 
-from fiscal.models import FiscalDocument, Inutilizacao, Series, State, VoidState
+from fiscal.models import FiscalDocument, FiscalHook, Inutilizacao, State
 from fiscal.sandbox import server
-from fiscal.services import recovery
-from fiscal.services.gaps import gaps_of
+from fiscal.services import inutilizacao, recovery
+from lib import clock
 
-WORKERS, CLIENTS = 4, 2
-FAULTS = 4  # scripted at a time
-KILLED = 0.25  # of the seconds or so end with a dead worker
-WORKER = Path(__file__).parent / "fiscal_worker.py"
-FINAL = (State.AUTORIZADO, State.CANCELADO, State.INUTILIZADO, State.REJEITADO)
-AUTHORIZING: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("queda_antes", {}),
-    ("queda_depois", {}),
-    ("lento_antes", {"parametros": {"segundos": 3}}),
-    ("lento_depois", {"parametros": {"segundos": 3}}),
-    ("gotejar", {}),
-    ("truncado", {}),
-    ("mal_formado", {}),
-    ("vazio", {}),
-    ("outra_codificacao", {}),
-    ("http_500", {"parametros": {"quando": "depois"}}),
-    ("http_503", {"parametros": {"quando": "depois"}}),
-    ("http_503", {}),
-    ("http_html", {}),
-    ("soap_fault", {"parametros": {"quando": "depois"}}),
-    ("cstat", {"parametros": {"codigo": 999}}),
-    ("em_processamento", {}),
-    ("pausado", {}),
-    ("parado", {}),
-    ("consumo_indevido", {"parametros": {"segundos": 3}}),
-    ("resposta_trocada", {}),
-    ("digval_trocado", {}),
-    ("consulta_atrasada", {"parametros": {"segundos": 3}}),
-)
-ASKING = ("queda_antes", "queda_depois", "truncado", "http_503")
-CONNECTING = ("sem_conexao", "tls_recusado")
-
-
-class Wrong(Exception):
-    """What should not be; the text says where."""
-
-
-@dataclass(frozen=True)
-class Lab:
-    """A running sandbox and the environment that sends processes to it."""
-
-    running: server.Running
-    env: dict[str, str]
-
-    def tell(self, method: str, name: str, body: Any = None) -> Any:
-        url = f"{self.running.control_url}/{name}"
-        return requests.request(method, url, json=body, timeout=30).json()
+DAY, QUARTER = 86_400.0, 900.0
 
 
 def fiscal(options: argparse.Namespace) -> None:
     """The soak of this name: see the top. `options`: documents, seed."""
     rng = random.Random(options.seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no worker stays behind
+    logging.getLogger("fiscal").setLevel(logging.ERROR)
+    began = time.monotonic()
     migrate()
-    _companies()
-    with _laboratory() as lab:
-        killed = _storm(lab, options.documents, rng)
-        lab.tell("DELETE", "falhas")
-        _calm(lab, options.documents)
-        _prove(lab, options.documents)
-        print(f"{killed} processos mortos; {_totals()}", flush=True)
+    _durable()
+    with _laboratory(options.documents) as lab:
+        _companies()
+        script = Script(lab.tell, rng)
+        storm = Storm(lab, script, rng)
+        storm.blow()
+        script.end()
+        stormed = time.monotonic() - began
+        _calm(lab)
+        struck = _struck(lab)
+        print(f"{storm.told()} em {stormed:.0f} s; {len(struck)} falhas diferentes, "
+              f"{sum(struck.values())} ao todo; {totals()}", flush=True)  # fmt: skip
+        if options.documents >= ENOUGH and (absent := missing(script.struck, struck)):
+            raise Wrong(f"falhas que não aconteceram: {', '.join(absent)}")
+        _a_month_goes_by(lab)
+        prove(lab.tell, options.documents)
+        print(f"{totals()}; igual nos dois lados, {time.monotonic() - began:.0f} s", flush=True)
+
+
+def _durable() -> None:
+    """What was committed survives a power cut: the throwaway server forgets that by itself."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")
+    connection.close()
 
 
 def _companies() -> None:
+    """Queued and at once, with and without offline NFC-e, at three authorities."""
     account = AccountFactory(slug="fiscal-soak")
-    certify(FiscalCompanyFactory(account=account))
-    certify(
-        FiscalCompanyFactory(
-            account=account,
-            uf="SC",
-            municipio="Florianópolis",
-            codigo_municipio="4205407",
-            inscricao_estadual="251040852",
-            habilita_contingencia_offline_nfce=True,
-        )
-    )
+    south = {"uf": "SC", "municipio": "Florianópolis", "codigo_municipio": "4205407",
+             "inscricao_estadual": "251040852"}  # fmt: skip
+    for more in (
+        {},
+        {**south, "habilita_contingencia_offline_nfce": True},
+        {"cnpj": "12ABC34501DE35"},
+        {**south, "nfe_sincrono_homologacao": True},
+    ):
+        company = FiscalCompanyFactory(account=account, **more)
+        certify(company)
+        FiscalHook.objects.create(
+            account=account, company=company, public_id=f"soak-{company.pk}", event="nfe",
+            ambiente="homologacao", url="https://hooks.invalid/", created_at=clock.now(),
+        )  # fmt: skip
 
 
 @contextmanager
-def _laboratory() -> Iterator[Lab]:
-    with tempfile.TemporaryDirectory() as folder:
-        running = server.start(Path(folder), ca_folder=authority().folder)
+def _laboratory(documents: int) -> Iterator[Lab]:
+    """The sandbox in this process, and the hurried clock for it and for all others."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pace.prepare(folder)
+        pace.hurry()
+        running = server.start(folder, ca_folder=authority().folder)
         pointers = {
             "FISCAL_ENDPOINTS_BASE": running.base_url,
             "FISCAL_CA_FILE": str(running.ca_file),
         }
-        for name, value in pointers.items():
-            setattr(settings, name, value)
+        for key in ("FISCAL_ENDPOINTS_BASE", "FISCAL_CA_FILE"):
+            setattr(settings, key, pointers[key])
+        # The process that all others are forks of looks for its modules here.
+        path = os.pathsep.join(word for word in sys.path if word)
+        os.environ.update(pointers, LOG_LEVEL="ERROR", PYTHONPATH=path)
         try:
-            yield Lab(running, {**os.environ, **pointers, "LOG_LEVEL": "ERROR"})
+            yield Lab(running, documents)
         finally:
             running.stop()
 
 
-# --- the storm ---------------------------------------------------------------------------------
+# --- afterwards --------------------------------------------------------------------------------
 
 
-def _storm(lab: Lab, documents: int, rng: random.Random) -> int:
-    """Clients accept all documents while faults are scripted and workers die; how many died."""
-    share = -(-documents // CLIENTS)
-    clients = [
-        _start(lab, "issue", str(n * share), str(min((n + 1) * share, documents)))
-        for n in range(CLIENTS)
-    ]
-    workers = [_start(lab, "work") for _ in range(WORKERS)]
-    killed = 0
-    try:
-        while any(client.poll() is None for client in clients) or _unsent(documents):
-            _script(lab, rng)
-            time.sleep(rng.uniform(0.5, 1.5))
-            # A worker takes seconds to start: most are to live long enough to be cut at work.
-            if rng.random() < KILLED:
-                victim = rng.randrange(WORKERS)
-                workers[victim].send_signal(signal.SIGKILL)
-                workers[victim].wait()
-                killed += 1
-                workers[victim] = _start(lab, "work")
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    if any(client.returncode for client in clients):
-        raise Wrong("um cliente terminou com erro")
-    return killed
+def _calm(lab: Lab) -> None:
+    """No more faults: workers go on until nothing waits, but for what a later day brings."""
+    ends = time.monotonic() + 120 + lab.documents / 5
+    while _waits(hours=3):
+        workers = [lab.start("work") for _ in range(WORKERS)]
+        try:
+            while _waits(minutes=5):
+                if time.monotonic() > ends:
+                    raise Wrong(f"ainda à espera: {totals()}")
+                time.sleep(0.5)
+        finally:
+            end(workers)
+        pace.jump(QUARTER)
 
 
-def _unsent(documents: int) -> bool:
-    """Is more than a tenth of the documents still on its way?"""
-    connection.close()
-    waiting = FiscalDocument.objects.filter(next_attempt_at__isnull=False).count()
-    return waiting > documents / 10
+def _waits(**near: float) -> bool:
+    """Is anything to be done before that?"""
+    soon = {"next_attempt_at__lt": clock.now() + timedelta(**near)}
+    return any(model.objects.filter(**soon).exists() for model in (FiscalDocument, Inutilizacao))
 
 
-def _start(lab: Lab, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, str(WORKER), *arguments], env=lab.env)
-
-
-def _script(lab: Lab, rng: random.Random) -> None:
-    """A few more faults, while few are left: calls that succeed must come in between."""
-    left = [rule for rule in lab.tell("GET", "falhas") if rule["usadas"] < rule["vezes"]]
-    if len(left) >= FAULTS:
-        return
-    tipo, rule = rng.choice(AUTHORIZING)
-    rules = [{"tipo": tipo, "servico": "autorizacao", "vezes": rng.randint(1, 3), **rule}]
-    if rng.random() < 0.4:
-        rules.append({"tipo": rng.choice(ASKING), "servico": "consulta_protocolo", "vezes": 1})
-    if rng.random() < 0.3:
-        rules.append({"tipo": rng.choice(ASKING), "servico": "recepcao_evento", "vezes": 1})
-    if rng.random() < 0.3:
-        rules.append({"tipo": rng.choice(ASKING), "servico": "inutilizacao", "vezes": 1})
-    if rng.random() < 0.3:
-        rules.append({"tipo": rng.choice(CONNECTING), "vezes": rng.randint(1, 3)})
-    for one in rules:
-        one["depois_de"] = rng.randint(0, 5)
-    lab.tell("POST", "falhas", rules)
-
-
-def _calm(lab: Lab, documents: int, *, seconds: int = 300) -> None:
-    """No more faults: workers go on until nothing waits; an operator settles scripted conflicts."""
-    workers = [_start(lab, "work") for _ in range(WORKERS)]
-    ends = time.monotonic() + seconds + documents / 5
-    try:
-        while _waiting():
-            if time.monotonic() > ends:
-                raise Wrong(f"ainda à espera: {_totals()}")
-            _settle_conflicts()
-            time.sleep(1)
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-
-
-def _waiting() -> bool:
-    connection.close()
-    rows = FiscalDocument.objects.exclude(state__in=FINAL, next_attempt_at=None)
-    return rows.exists() or Inutilizacao.objects.filter(next_attempt_at__isnull=False).exists()
+def _a_month_goes_by(lab: Lab) -> None:
+    """Operator and clients decide; then the nights that void what nobody took up again."""
+    _settle_conflicts()
+    lab.run("correct")
+    _calm(lab)
+    pace.jump(DAY * 1.1)
+    _calm(lab)
+    this = clock.now()
+    later = (this.replace(day=1) + timedelta(days=31)).replace(day=6)
+    pace.jump((later - this).total_seconds())
+    for _ in range(3):
+        lab.run("night")
+        _calm(lab)
 
 
 def _settle_conflicts() -> None:
-    for pk in FiscalDocument.objects.filter(state=State.CONFLITO).values_list("pk", flat=True):
-        recovery.recover(pk)
+    """Ask once more; a number that nobody has, whatever was said, is voided."""
+    for row in FiscalDocument.objects.filter(state=State.CONFLITO).select_related("company"):
+        recovery.recover(row.pk)
+        row = FiscalDocument.objects.select_related("company").get(pk=row.pk)
+        if row.state == State.CONFLITO:
+            inutilizacao.request_void(
+                row.company, ambiente=row.ambiente, modelo=row.modelo, serie=row.serie,
+                first=row.numero, last=row.numero, justificativa="Numero sem uso em conflito",
+            )  # fmt: skip
 
 
-# --- the proof ---------------------------------------------------------------------------------
-
-
-def _prove(lab: Lab, documents: int) -> None:
-    rows = list(FiscalDocument.objects.all())
-    answering = [row for row in rows if row.superseded_by_id is None]
-    if len(answering) != documents:
-        raise Wrong(f"{len(answering)} documentos respondem por {documents} refs")
-    if odd := Counter(row.state for row in rows if row.state not in FINAL):
-        raise Wrong(f"sem situação final: {dict(odd)}")
-    _same_as_there(lab, rows)
-    _no_gaps(rows)
-
-
-def _same_as_there(lab: Lab, rows: list[FiscalDocument]) -> None:
-    there = {
-        row["chave"]: (row["protocolo"], row["situacao"] == "autorizado")
-        for row in lab.tell("GET", "documentos")
-    }
-    here = {
-        row.chave: (row.protocolo, row.state == State.AUTORIZADO)
-        for row in rows
-        if row.state in (State.AUTORIZADO, State.CANCELADO)
-    }
-    if there != here:
-        only_there, only_here = set(there) - set(here), set(here) - set(there)
-        differ = [key for key in set(there) & set(here) if there[key] != here[key]]
-        raise Wrong(
-            f"só lá: {len(only_there)}, só aqui: {len(only_here)}, diferentes: {len(differ)}"
-        )
-
-
-def _no_gaps(rows: list[FiscalDocument]) -> None:
-    used = Counter(
-        (row.company_id, row.modelo, row.serie, row.numero) for row in rows if row.numero
-    )
-    if repeated := [key for key, count in used.items() if count > 1]:
-        raise Wrong(f"números repetidos: {repeated[:5]}")
-    for series in Series.objects.filter(modelo__in=(55, 65)):
-        if found := gaps_of(series):
-            raise Wrong(f"lacunas em {series}: {found[:5]}")
-    if Inutilizacao.objects.filter(state=VoidState.REJEITADA).exists():
-        raise Wrong("há inutilizações recusadas")
-
-
-def _totals() -> str:
-    states = Counter(FiscalDocument.objects.values_list("state", flat=True))
-    return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+def _struck(lab: Lab) -> Counter[tuple[str, str]]:
+    """How often each fault struck a request, by model."""
+    found: Counter[tuple[str, str]] = Counter()
+    for row in journal(lab.tell):
+        model = row["caminho"].strip("/").split("/")[2]
+        found.update((tipo, model) for tipo in row["falha"].split())
+    return found

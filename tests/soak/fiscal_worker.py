@@ -1,87 +1,79 @@
-"""A worker of the fiscal soak: works the queue and sweeps, with a clock of the engine that hurries.
+"""What a process of the fiscal soak does, by a clock that hurries (soak.pace).
 
-`python fiscal_worker.py work` runs until it is killed; `… issue FIRST LAST` accepts that many
-documents and ends. Every pause of the engine is divided, so that a day of recovery fits minutes.
+`work` works the queue and sweeps until it is killed, `accept` hands documents in, `correct` sends
+what was refused again, `night` has unused numbers voided. Each survives the loss of its database,
+as the server and the queue do, and ends with an error at anything that it does not expect.
 """
 
 from __future__ import annotations
 
-import random
+import logging
+import os
 import sys
 import time
-from datetime import timedelta
-from pathlib import Path
+import traceback
+from collections.abc import Callable
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
+from django.db import InterfaceError, OperationalError, connection
+from django.utils.module_loading import import_string
+from django_q.models import OrmQ
+from psycopg import errors
+from soak import pace
+from soak.fiscal_faults import SERIES
+from support.issuing import nfce_body, nfe_body
 
-from benchmarks.lab import set_up  # noqa: E402
+from fiscal.models import Company, FiscalDocument, State
+from fiscal.services import contingency_review, gaps, issue, sweeps
+from lib.errors import DomainError
 
-set_up()
-
-from django.utils.module_loading import import_string  # noqa: E402
-from django_q.models import OrmQ  # noqa: E402
-from support.issuing import nfce_body, nfe_body  # noqa: E402
-
-from fiscal.authorities.sefaz import Sefaz  # noqa: E402
-from fiscal.authorities.transport import Limits  # noqa: E402
-from fiscal.models import Company  # noqa: E402
-from fiscal.services import (  # noqa: E402
-    authority_status,
-    consumption,
-    contingency,
-    delivery,
-    events,
-    inutilizacao,
-    issue,
-    recovery,
-    signing_step,
-    sweeps,
-    transmit,
-    verdicts,
-)
-from lib.errors import DomainError  # noqa: E402
+MINUTE = 60 / pace.TIMES
+BACKLOG = 1_000  # documents on their way; clients wait for fewer
+NFE, NFCE = 55, 65
+WITHOUT_PAPER = "fiscal.tasks.deliver_hooks"  # no address listens here; the notices are counted
 
 
-def hurry() -> None:
-    """The engine's pauses, some hundred times shorter."""
-    short = timedelta(seconds=4)
-    signing_step.LEASE = sweeps.LEASE = short
-    issue.LEASE = short
-    transmit.DEADLINE = timedelta(seconds=6)
-    authority_status.EVERY = timedelta(seconds=2)
-    verdicts.FIRST_QUERY = verdicts.PAUSE = timedelta(seconds=1)
-    verdicts.LONGEST_PAUSE = verdicts.STOPPED = short
-    verdicts.ABANDONED = timedelta(seconds=15)
-    events._AGAIN = inutilizacao._AGAIN = timedelta(seconds=1)
-    recovery._PAUSES, recovery._LAST_PAUSE = ((5, 1), (20, 2)), 3
-    recovery._POLLS, recovery._LAST_POLL = ((5, 1),), 2
-    consumption.HOUR = timedelta(seconds=20)
-    consumption.LIMITS = dict.fromkeys(consumption.LIMITS, 1000)
-    delivery.QUICK_MS = 1_000
-    _impatient()
+def patient(step: Callable[[], Any]) -> Any:
+    """`step`, once more when the server of the database went away; nothing else is forgiven."""
+    while True:
+        try:
+            return step()
+        except (OperationalError, InterfaceError) as error:
+            if not _is_outage(error):
+                raise
+            connection.close()
+            time.sleep(0.2)
 
 
-def _impatient() -> None:
-    original = Sefaz.__init__
+def _is_outage(error: BaseException | None) -> bool:
+    """The server of the database is away; a deadlock is a fault of ours."""
+    is_lost = isinstance(error, OperationalError | InterfaceError)
+    return is_lost and not isinstance(getattr(error, "__cause__", None), errors.DeadlockDetected)
 
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("asking", Limits(read=2))
-        kwargs.setdefault("changing", Limits(read=2))
-        original(self, *args, **kwargs)
 
-    Sefaz.__init__ = init  # type: ignore[method-assign]
+class Unexpected(logging.Handler):
+    """The queue logs what a document fails with and goes on; here that ends the process."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Only what was logged with an exception is of interest."""
+        if record.exc_info and not _is_outage(record.exc_info[1]):
+            traceback.print_exception(record.exc_info[1])
+            os._exit(3)
+
+
+# --- workers -----------------------------------------------------------------------------------
 
 
 def work() -> None:
-    """Tasks as they come, and what is scheduled each minute whenever there are none."""
+    """Tasks as they come, and each minute of the hurried clock what is scheduled for it."""
+    last = 0.0
     while True:
-        if not _one_task():
-            sweeps.claim_due()
-            contingency.review_now()
-            if not OrmQ.objects.exists():
-                time.sleep(0.2)
+        if not patient(_one_task):
+            time.sleep(0.1)
+        if time.monotonic() - last > MINUTE:
+            last = time.monotonic()
+            patient(sweeps.claim_due)
+            patient(contingency_review.review_now)
 
 
 def _one_task() -> bool:
@@ -89,40 +81,85 @@ def _one_task() -> bool:
     for row in OrmQ.objects.order_by("id")[:8]:
         task = row.task
         if OrmQ.objects.filter(pk=row.pk).delete()[0]:
-            try:
-                import_string(task["func"])(*task["args"])
-            except DomainError as error:
-                print(f"tarefa recusada: {error.codigo}", file=sys.stderr)
+            if task["func"] != WITHOUT_PAPER:
+                _run(task)
             return True
     return False
 
 
+def _run(task: dict[str, Any]) -> None:
+    """Lost with its database connection like any other; the sweep brings it back."""
+    try:
+        import_string(task["func"])(*task["args"])
+    except DomainError as error:
+        print(f"tarefa recusada: {error.codigo}", file=sys.stderr)
+
+
+# --- clients -----------------------------------------------------------------------------------
+
+
 def accept(first: int, last: int) -> None:
-    """Documents of both models; a sale that its client does not see answered is not sent again."""
-    companies = list(Company.objects.order_by("pk"))
+    """Documents of both models for all companies; who comes back goes on where it was."""
+    companies = patient(lambda: list(Company.objects.order_by("pk")))
+    known = patient(lambda: set(FiscalDocument.objects.values_list("ref", flat=True)))
     for n in range(first, last):
-        company = companies[n % len(companies)]
-        modelo = 65 if company.uf == "SC" and n % 3 == 0 else 55
-        try:
-            issue.issue_document(
-                company, ambiente="homologacao", modelo=modelo, ref=f"s{n}",
-                body=_body(company, modelo, n),
-            )  # fmt: skip
-        except DomainError as error:
-            print(f"s{n}: {error.codigo}", file=sys.stderr)
+        if f"s{n}" in known:
+            continue
+        while patient(_is_full):
+            time.sleep(0.1)
+        company, modelo = companies[n % len(companies)], NFCE if n // 4 % 3 == 0 else NFE
+        patient(lambda c=company, m=modelo, n=n: _issue(c, m, n))  # type: ignore[misc]
+
+
+def _is_full() -> bool:
+    return FiscalDocument.objects.filter(next_attempt_at__isnull=False).count() > BACKLOG
+
+
+def _issue(company: Company, modelo: int, n: int) -> None:
+    """A refusal is right when the document is there: its client did not see the answer before."""
+    try:
+        issue.issue_document(
+            company, ambiente="homologacao", modelo=modelo, ref=f"s{n}",
+            body=_body(company, modelo, n),
+        )  # fmt: skip
+    except DomainError as error:
+        if not FiscalDocument.objects.filter(company=company, ref=f"s{n}").exists():
+            raise
+        print(f"s{n}: {error.codigo}", file=sys.stderr)
 
 
 def _body(company: Company, modelo: int, n: int) -> dict[str, Any]:
-    if modelo == 65:
-        return nfce_body()
+    if modelo == NFCE:
+        return nfce_body(serie=SERIES["65"][0])
     place = {"uf_destinatario": company.uf, "municipio_destinatario": company.municipio}
-    return nfe_body(serie=str(1 + n % 2), **place)
+    return nfe_body(serie=SERIES["55"][n % 2], **place)
 
 
-if __name__ == "__main__":
-    hurry()
-    random.seed()
-    if sys.argv[1] == "work":
-        work()
-    else:
-        accept(int(sys.argv[2]), int(sys.argv[3]))
+def correct() -> None:
+    """Every second refused document is sent again, as its client would after mending it."""
+    rows = FiscalDocument.objects.filter(state=State.REJEITADO, superseded_by=None)
+    for row in rows.select_related("company").order_by("pk")[::2]:
+        patient(lambda row=row: _issue(row.company, row.modelo, int(row.ref[1:])))  # type: ignore[misc]
+
+
+def night() -> None:
+    """What is scheduled for each night: give numbers up, and void them."""
+    patient(gaps.sweep)
+
+
+JOBS: dict[str, Callable[..., None]] = {
+    "work": work,
+    "accept": accept,
+    "correct": correct,
+    "night": night,
+}
+
+
+def run(job: str, *arguments: int) -> None:
+    """The whole life of a process."""
+    pace.hurry()
+    engine = logging.getLogger("fiscal")
+    engine.handlers, engine.propagate = [Unexpected()], False
+    # It tells of each call after a commit that the database was not there for.
+    logging.getLogger("django.db.backends.base").setLevel(logging.CRITICAL)
+    JOBS[job](*arguments)

@@ -7,8 +7,9 @@ hold, and the invoices must be exactly those that arithmetic says, each announce
 `schemathesis`: each round, generated requests that the OpenAPI document allows and does not allow
 go to every operation of /api/v1; every answer must be one that the document tells of.
 
-`fiscal`: `--documents` NF-e and NFC-e against the sandbox authority, with every fault it knows and
-workers killed -9 at random; at the end both sides hold the same, and no number is missing.
+`fiscal`: `--documents` NF-e and NFC-e against the sandbox authority, with every fault it knows,
+processes killed -9 at random and the database taken away twice; at the end both sides hold the
+same, and no number is missing. `--seed` repeats the faults and the deaths of an earlier run.
 """
 
 from __future__ import annotations

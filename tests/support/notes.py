@@ -10,7 +10,8 @@ from support.issuing import nfce_body, nfe_body
 from fiscal.authorities import sefaz
 from fiscal.authorities.transport import Limits
 from fiscal.models import FiscalDocument, FiscalEvent, Inutilizacao
-from fiscal.tasks import process_document, resume_event, resume_void
+from fiscal.services.delivery import advance
+from fiscal.tasks import resume_event, resume_void
 
 WHY = "Venda desfeita pelo comprador"
 
@@ -18,7 +19,7 @@ WHY = "Venda desfeita pelo comprador"
 def work_off() -> None:
     """What the queue would do with new documents."""
     for pk in FiscalDocument.objects.filter(state="recebido").values_list("pk", flat=True):
-        process_document(pk)
+        advance(pk)
 
 
 def resume_all() -> None:

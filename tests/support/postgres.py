@@ -9,7 +9,8 @@ never put data of value in it.
         connect(server.url)              # postgresql://postgres@/postgres?host=/tmp/pg-…
 
 By hand: `postgres.py` prints the URL and serves until Ctrl-C; `postgres.py [--set NAME=VALUE]…
-COMMAND…` runs the command with `DATABASE_URL` set and returns its exit code.
+COMMAND…` runs the command with `DATABASE_URL` set and returns its exit code. The command may have
+its server restarted (SIGUSR1) or cut off and brought back (SIGUSR2) by the process POSTGRES_KEEPER.
 """
 
 from __future__ import annotations
@@ -284,7 +285,7 @@ def _run_with_database(command: list[str], server: Server) -> int:
     """
     child = subprocess.Popen(
         command,
-        env={**os.environ, "DATABASE_URL": server.url},
+        env={**os.environ, "DATABASE_URL": server.url, "POSTGRES_KEEPER": str(os.getpid())},
         preexec_fn=functools.partial(_die_with_parent, os.getpid(), signal.SIGTERM),
     )
 
@@ -293,8 +294,15 @@ def _run_with_database(command: list[str], server: Server) -> int:
         if signum != signal.SIGINT or not sys.stdin or not sys.stdin.isatty():
             child.send_signal(signum)
 
+    def cut(signum: int, frame: FrameType | None) -> None:
+        if signum == signal.SIGUSR2:
+            server.kill()
+        server.restart()
+
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, forward)
+    for signum in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(signum, cut)
     code = child.wait()
     return code if code >= 0 else 128 - code
 

@@ -29,6 +29,7 @@ from accounts.models import (
     Job,
     JobError,
     Membership,
+    TaskCall,
     User,
     WebhookAttempt,
     WebhookDelivery,
@@ -246,6 +247,7 @@ def _work(rows: Rows, mark: str) -> Rows:
         Job: job,
         JobError: JobError.objects.create(job=job, item=f"{mark} linha", cause="Motivo."),
         Heartbeat: beat,
+        TaskCall: TaskCall.objects.get_or_create(task="some.task", defaults={"called_at": now})[0],
         IdempotencyRecord: IdempotencyRecord.objects.create(
             account=account, key=f"chave-{n}", fingerprint="f", created_at=now
         ),

@@ -16,6 +16,7 @@ from fiscal.xml import NFE, escape, escape_attribute
 CANCELLATION, BY_SUBSTITUTION = "110111", "110112"
 CANCELLATIONS = (CANCELLATION, BY_SUBSTITUTION)
 CARTA_CORRECAO = "110110"
+EPEC = "110140"
 ATOR_INTERESSADO = "110150"
 INSUCESSO_ENTREGA, CANCEL_INSUCESSO = "110192", "110193"
 ECONF, CANCEL_ECONF = "110750", "110751"
@@ -89,6 +90,7 @@ _TABLE = (
          "cancelamento", "can", most=1, models=_BOTH),
     Kind(BY_SUBSTITUTION, "Cancelamento por substituicao",
          (*_AUTHOR, "nProt", "xJust", "chNFeRef"), "cancelamento", "can", most=1, models=_BOTH),
+    Kind(EPEC, "EPEC", (*_AUTHOR, "dhEmi", "tpNF", "IE", "dest"), "epec", "epec", most=1),
     Kind(ATOR_INTERESSADO, "Ator interessado na NF-e",
          (*_AUTHOR, "autXML", "tpAutorizacao", "xCondUso"),
          "evento_ator_interessado", "ator-interessado"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from fiscal.documents.nfe import class_rules
 from fiscal.documents.nfe.catalogue import catalogue
 from fiscal.documents.nfe.defaults import WITHOUT_GTIN
 from fiscal.documents.nfe.faults import Faults
@@ -30,6 +31,7 @@ def check(data: Data, faults: Faults, *, modelo: int) -> None:
         _number(item, numbers, faults, where)
         _gtins(item, faults, where)
         _taxes(item, faults, where, modelo)
+        class_rules.check(item, faults, where)
         _goods(item, faults, where)
 
 
@@ -39,8 +41,9 @@ def is_gtin(code: str) -> bool:
     return (total + int(code[-1])) % 10 == 0
 
 
-def warnings(data: Data) -> Iterator[Note]:
-    """CST against regime (590, 591) and CFOP against destination and direction (XML-9)."""
+def warnings(data: Data, *, modelo: int) -> Iterator[Note]:
+    """CST against regime (590, 591), CFOP against destination and direction (XML-9), and the
+    classification of IBS and CBS against model and date."""
     crt = data.get("regime_tributario_emitente")
     firsts = _CFOPS.get(data.get("local_destino", ""), ())
     direction = _ENTRY if data.get("tipo_documento") == "0" else _EXIT
@@ -54,6 +57,7 @@ def warnings(data: Data) -> Iterator[Note]:
         first = item["cfop"][0]
         if first not in direction or (firsts and first not in firsts):
             yield Note(where + "cfop", "CFOP não combina com tipo_documento e local_destino.")
+        yield from class_rules.warnings(item, where, modelo=modelo, day=data["data_emissao"][:10])
 
 
 def _number(item: Data, numbers: set[str], faults: Faults, where: str) -> None:

@@ -57,7 +57,7 @@ def read(
     rules.check(data, reading.faults, modelo=modelo, now=now, offline=offline, bare=reading.bare)
     if reading.faults:
         raise SchemaInvalid(erros=list(reading.faults.values()))
-    data.notes = [*reading.notes, *rules.warnings(data)]
+    data.notes = [*reading.notes, *rules.warnings(data, modelo=modelo)]
     return data
 
 
@@ -108,13 +108,29 @@ class _Reading:
             self._list(name, value, here, where, found)
         elif name in here.moments:
             found[name] = value  # read by `dated`, once the issuer's zone is all that is needed
-        elif name in here.aliases and body.get(here.aliases[name]) in (None, "", []):
-            found.update(self.fields({here.aliases[name]: value}, here, where))
+        elif name in here.aliases:
+            self._alias(name, value, here, where, found, body)
         elif name in here.forbidden:
             if value not in ([], {}):
                 self.faults.add(where + name, _not_in_nfce(here.forbidden[name]))
         else:
             self.note(where + shown(str(name)), "Campo desconhecido: ignorado.")
+
+    def _alias(
+        self,
+        name: str,
+        value: Any,
+        here: Level,
+        where: str,
+        found: Data,
+        body: Mapping[str, Any],
+    ) -> None:
+        """Another name of a field (`itens`, §2.2): one of both, or the same under both."""
+        own = here.aliases[name]
+        if body.get(own) in (None, "", []):
+            found.update(self.fields({own: value}, here, where))
+        elif value not in ([], body[own]):
+            self.faults.add(where + name, f"Informe só um: {own} ou {name}; os dois diferem.")
 
     def _list(self, name: str, value: Any, here: Level, where: str, found: Data) -> None:
         path, inner, most = where + name, here.lists[name], here.fields[name].max_items

@@ -61,9 +61,9 @@ def after_totals(data: Data, *, modelo: int) -> list[FieldError]:
     return list(faults.values())
 
 
-def warnings(data: Data) -> list[Note]:
+def warnings(data: Data, *, modelo: int) -> list[Note]:
     """What the authority will probably refuse, although the layout takes it (XML-9)."""
-    return list(item_rules.warnings(data))
+    return list(item_rules.warnings(data, modelo=modelo))
 
 
 def is_excused(field: Field, row: Data) -> bool:

@@ -15,10 +15,14 @@ from typing import Any
 from fiscal import xml
 from fiscal.documents.nfe import moments
 from fiscal.documents.nfe.catalogue import Field
+from lib import money
 
 Reader = Callable[[Any], Any]
 
 _LONGEST_NUMBER = 40  # the widest decimal of the layout has 22 characters
+_DIGITS_OF_A_DOUBLE = 15
+_NOISE = Decimal("1e-9")  # relative: some millions of roundings of a double
+_FRACTION = re.compile(r"[0-9]+\.[0-9]+")
 
 
 class Refused(ValueError):
@@ -82,13 +86,33 @@ def decimal_reader(field: Field) -> Reader:
     def read(value: Any) -> Decimal:
         text = value.strip() if type(value) is str else plain(value)
         if len(text) > _LONGEST_NUMBER or not fits(text):
-            raise Refused(_why_not_decimal(text, digits, most))
+            rounded = _without_noise(text, most)
+            if not fits(rounded):
+                raise Refused(_why_not_decimal(text, digits, most))
+            text = rounded
         number = Decimal(text)
         if maximum is not None and number > maximum:
             raise Refused(f"Informe um número de 0 a {maximum}.")
         return number
 
     return read
+
+
+def _without_noise(text: str, most: int) -> str:
+    """What a sum in binary floating point meant: 10.1 for 10.10000000000001; else `text`.
+
+    A decimal of fewer digits comes through a double unharmed, so 15 and more are computed, not
+    written; and noise is far smaller than what somebody could mean by so many decimals. Text is
+    no different from a number: a body that is kept keeps its numbers as text.
+    """
+    if len(text) > _LONGEST_NUMBER or not _FRACTION.fullmatch(text):
+        return text
+    number = Decimal(text)
+    if len(number.as_tuple().digits) < _DIGITS_OF_A_DOUBLE:
+        return text
+    rounded = money.half_up(number, most)
+    is_noise = abs(number - rounded) <= _NOISE * max(abs(rounded), Decimal(1))
+    return f"{rounded:f}" if is_noise else text
 
 
 def _why_not_decimal(text: str, digits: int, most: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fiscal.sandbox import books, soap
 from fiscal.sandbox.document import NS, Document, Group, Key, Refusal
@@ -14,7 +14,10 @@ _SVC_FORM = {"SVC-AN": "6", "SVC-RS": "7"}
 
 
 def check(document: Document, call: Call) -> Iterator[Refusal]:
-    """713, 570, 711, 712, 142, 468, 467."""
+    """713, 570, 711, 712, 691, 692, 468, 467.
+
+    142 blocks new EPECs alone: what is overdue must be able to come.
+    """
     head = document.head
     form = head.text("ide/tpEmis")
     if call.is_svc and form != _SVC_FORM[call.authority]:
@@ -25,8 +28,7 @@ def check(document: Document, call: Call) -> Iterator[Refusal]:
         yield Refusal(711)
     if form == "9" and document.modelo == "65" and _refuses_offline(call):
         yield Refusal(712)
-    if form == "4":
-        yield from _epec(document, call)
+    yield from _epec(document, call)
 
 
 def _refuses_offline(call: Call) -> bool:
@@ -34,28 +36,47 @@ def _refuses_offline(call: Call) -> bool:
 
 
 def _epec(document: Document, call: Call) -> Iterator[Refusal]:
+    """What was announced under this number binds the NF-e that comes (NT 2014.001)."""
     key = Key(document.key)
-    late = books.undelivered(call, key, before=call.now - EPEC_DELIVERY)
-    if late:
-        yield Refusal(142, f"[chNFe: {late[0]}]")
+    announced = [
+        row["chave"]
+        for row in books.epecs_of(call.world.store, call.ambiente, key)
+        if row["chave"][20:34] == key.text[20:34]
+    ]
+    if key.tp_emis != "4":
+        if announced:
+            yield Refusal(692, f"[Chave EPEC: {announced[0]}]")
+        return
     epec = books.event(call, document.key, "110140")
     if epec is None:
-        yield Refusal(468)
+        yield Refusal(691 if announced else 468)
         return
-    announced = soap.parse(epec["xml"]).find(f"{NS}infEvento/{NS}detEvento")
-    if announced is not None and _values(document) != _announced(Group(announced)):
+    told = soap.parse(epec["xml"]).find(f"{NS}infEvento/{NS}detEvento")
+    if told is not None and _values(document) != _announced(Group(told)):
         yield Refusal(467)
 
 
-def _values(document: Document) -> tuple[str, ...]:
-    """What EPEC and NF-e must agree on: buyer, unit and the three values."""
+def _values(document: Document) -> tuple[object, ...]:
+    """What EPEC and NF-e must agree on: issuer's IE, date, buyer, unit and the three values."""
     head = document.head
     buyer = document.recipient or head.text("dest/idEstrangeiro")
     totals = [head.value(f"total/ICMSTot/{name}") for name in ("vNF", "vICMS", "vST")]
-    return (buyer, head.text("dest/enderDest/UF"), *(f"{value:.2f}" for value in totals))
+    return (
+        head.text("emit/IE"),
+        document.issued_at,
+        buyer,
+        head.text("dest/enderDest/UF"),
+        *(f"{value:.2f}" for value in totals),
+    )
 
 
-def _announced(epec: Group) -> tuple[str, ...]:
+def _announced(epec: Group) -> tuple[object, ...]:
     buyer = epec.text("dest/CNPJ") or epec.text("dest/CPF") or epec.text("dest/idEstrangeiro")
     totals = [epec.value(name) for name in ("*/vNF", "*/vICMS", "*/vST")]
-    return (buyer, epec.text("dest/UF"), *(f"{value:.2f}" for value in totals))
+    return (
+        epec.text("IE"),
+        datetime.fromisoformat(epec.text("dhEmi")),
+        buyer,
+        epec.text("dest/UF"),
+        *(f"{value:.2f}" for value in totals),
+    )

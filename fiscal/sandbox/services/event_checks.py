@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
-from fiscal.sandbox import books, mailbox, schemas
+from fiscal.sandbox import books, schemas
 from fiscal.sandbox.checks import signing
 from fiscal.sandbox.checks.contingency import EPEC_DELIVERY
 from fiscal.sandbox.document import NS, Group, Key, Refusal
@@ -194,8 +194,11 @@ def _epec(event: Event, call: Call) -> Iterator[Refusal]:
     ]
     if same and same[0] != event.key.text:
         yield Refusal(485, f"[chNFe: {same[0]}]")
-    if mailbox.stored(call, event.key.text) is not None:
-        yield Refusal(485)
+    known = books.same_number(call, event.key)
+    if known:
+        yield Refusal(661, f"[chNFe: {known[0]['chave']}]")
+    if books.voided(call, event.key) is not None:
+        yield Refusal(662)
     late = books.undelivered(call, event.key, before=call.now - EPEC_DELIVERY)
     if late:
         yield Refusal(142, f"[chNFe: {late[0]}]")

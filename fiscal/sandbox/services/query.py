@@ -14,7 +14,8 @@ _WINDOW_MONTHS = 6
 
 
 def answer(call: Call) -> str:
-    """retConsSitNFe: 100/150 or 101/151/155 with protocol and events; 217, 613, 526, 640, 656."""
+    """retConsSitNFe: 100/150 or 101/151/155 with protocol and events; 124 with the EPEC alone;
+    217, 613, 526, 640, 656."""
     message.check_size(call.payload)
     root = message.parsed(call.payload, "consSitNFe", "4.00")
     fault = first_fault(root, "consSitNFe")
@@ -55,6 +56,9 @@ def _absent(call: Call, key: Key) -> str:
     for row in books.same_number(call, key):
         if row["chave"] != key.text and books.is_known(call, row):
             return answers.ret_sit(call, key.text, 613, f"[chNFe: {row['chave']}]")
+    epec = books.event(call, key.text, "110140")
+    if epec is not None:  # announced, and not here yet (NT 2014.001)
+        return answers.ret_sit(call, key.text, 124, content=mailbox.processed_event(epec).decode())
     return answers.ret_sit(call, key.text, 217)
 
 

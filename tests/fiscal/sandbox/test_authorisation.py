@@ -390,6 +390,10 @@ def test_the_control_api_says_what_it_does_not_take(sandbox):
         ("falhas", {"tipo": "sem_conexao", "uf": "SP"}),
         ("falhas", {"tipo": "cstat", "servico": "nada"}),
         ("falhas", {"tipo": "cstat", "outro": 1}),
+        ("falhas", {"tipo": "http_500", "parametros": {"depois": True}}),
+        ("falhas", {"tipo": "soap_fault", "parametros": {"quando": "nunca"}}),
+        ("falhas", {"tipo": "queda_depois", "parametros": {"segundos": 3}}),
+        ("falhas", {"tipo": "lento_antes", "parametros": {"segundos": "3"}}),
         ("relogio", {"agora": "2026-12-01T00:00:00"}),
         ("ajustes", {"inexistente": 1}),
         ("svc", {"uf": "SP", "estado": "talvez"}),
@@ -398,6 +402,13 @@ def test_the_control_api_says_what_it_does_not_take(sandbox):
     answers = [requests.post(f"{url}/{name}", json=body, timeout=5) for name, body in wrong]
 
     assert [answer.status_code for answer in answers] == [400] * len(wrong)
-    assert all(answer.json()["mensagem"] for answer in answers)
+    told = [answer.json()["mensagem"] for answer in answers]
+    assert all(told)
+    assert told[4:8] == [
+        "parâmetro desconhecido de http_500: depois; aceitos: quando",
+        "soap_fault: quando deve ser antes ou depois, não 'nunca'",
+        "parâmetro desconhecido de queda_depois: segundos; aceitos: nenhum",
+        "lento_antes: segundos deve ser um número, não '3'",
+    ]
     assert sandbox.told("GET", "falhas") == []
     assert requests.get(f"{url}/nada", timeout=5).status_code == 404

@@ -200,32 +200,33 @@ def test_events_of_one_batch_are_answered_one_by_one(client, sale):
 # --- EPEC --------------------------------------------------------------------------------------
 
 
-def epec(client, chave: str, total: str = "20.00", **fields) -> bytes:
-    when = datetime.now(UTC).astimezone(notes.BRASILIA).isoformat(timespec="seconds")
+def epec(client, sent: notes.Note, total: str = "20.00", **fields) -> bytes:
+    when = sent.xml.partition(b"<dhEmi>")[2].partition(b"<")[0].decode()
     dest = leaves(UF="SP", CNPJ=notes.BUYER, vNF=total, vICMS="3.60", vST="0.00")
     detail = leaves(
         descEvento="EPEC", cOrgaoAutor=35, tpAutor=1, verAplic="teste", dhEmi=when, tpNF=1,
         IE="110042490114",
     ) + xml("dest", dest)  # fmt: skip
     fields = {"orgao": "91", **fields}
-    return notes.event(client.signing, chave, "110140", detail, **fields)
+    return notes.event(client.signing, sent.chave, "110140", detail, **fields)
 
 
 def test_an_epec_announces_the_nfe_that_follows(client):
     sent = note(client.signing, tp_emis="4")
     alone = client.send(sent)
-    announced = client.register(epec(client, sent.chave), **AN)
+    announced = client.register(epec(client, sent), **AN)
 
     assert alone.protocol == 468
     assert announced.event == 124
     assert len(announced.text("infEvento/nProt")) == 15
+    home = client.query(sent.chave)
+    assert (home.c_stat, home.event) == (124, 124)
     assert client.send(sent).protocol == 100
-    assert client.register(epec(client, sent.chave), **AN).event == 573
+    assert client.register(epec(client, sent), **AN).event == 573
 
 
 def test_sao_paulo_takes_the_epec_of_nfce(sandbox, client):
-    chave = note(client.signing, modelo="65", tp_emis="4").chave
-    own = epec(client, chave, orgao="35")
+    own = epec(client, note(client.signing, modelo="65", tp_emis="4"), orgao="35")
     signed = notes.events(own)
 
     answer = client.ask("recepcao_epec", signed, modelo="65")
@@ -237,7 +238,7 @@ def test_sao_paulo_takes_the_epec_of_nfce(sandbox, client):
 
 def test_the_nfe_must_agree_with_its_epec(client):
     sent = note(client.signing, tp_emis="4")
-    client.register(epec(client, sent.chave, total="21.00"), **AN)
+    client.register(epec(client, sent, total="21.00"), **AN)
 
     assert client.send(sent).protocol == 467
 
@@ -245,25 +246,31 @@ def test_the_nfe_must_agree_with_its_epec(client):
 def test_a_number_is_announced_once_and_home_takes_no_epec(client):
     first = note(client.signing, tp_emis="4")
     second = note(client.signing, tp_emis="4", cnf="55443322")
-    client.register(epec(client, first.chave), **AN)
+    client.register(epec(client, first), **AN)
 
-    assert client.register(epec(client, second.chave), **AN).event == 485
-    assert client.register(epec(client, first.chave)).event == 657
+    assert client.register(epec(client, second), **AN).event == 485
+    assert client.send(second).protocol == 691
+    assert client.send(note(client.signing)).protocol == 692
+    taken = note(client.signing, numero=8)
+    client.send(taken)
+    late = note(client.signing, numero=8, tp_emis="4")
+    assert client.register(epec(client, late), **AN).event == 661
+    assert client.register(epec(client, first)).event == 657
 
 
 def test_overdue_epecs_block_the_issuer(sandbox, client):
     sandbox.clock(parado=True)
     first = note(client.signing, tp_emis="4")
     second = note(client.signing, tp_emis="4", numero=2)
-    client.register(epec(client, first.chave), **AN)
+    client.register(epec(client, first), **AN)
     sandbox.clock(avancar=168 * HOUR + 1)
 
-    blocked = client.register(epec(client, second.chave), **AN)
+    blocked = client.register(epec(client, second), **AN)
     client.send(first)
 
     assert blocked.event == 142
     assert first.chave in blocked.text("infEvento/xMotivo")
-    assert client.register(epec(client, second.chave), **AN).event == 124
+    assert client.register(epec(client, second), **AN).event == 124
 
 
 # --- manifestation -----------------------------------------------------------------------------

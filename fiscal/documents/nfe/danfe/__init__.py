@@ -9,10 +9,14 @@ from fiscal.documents.nfe.danfe.printing import (
     danfce_pdf,
     danfe_html,
     danfe_pdf,
+    label_html,
+    label_pdf,
 )
+from fiscal.documents.nfe.danfe.standing import Cancellation
 
 __all__ = [
     "LAYOUT_VERSION",
+    "Cancellation",
     "DanfeOptions",
     "cce_html",
     "cce_pdf",
@@ -20,4 +24,6 @@ __all__ = [
     "danfce_pdf",
     "danfe_html",
     "danfe_pdf",
+    "label_html",
+    "label_pdf",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fiscal.documents.nfe.danfe.options import DanfeOptions
-from fiscal.documents.nfe.danfe.tags import Tag, amount, day
+from fiscal.documents.nfe.danfe.tags import Tag, amount, day, number
 from fiscal.documents.nfe.danfe.view import Block, Box
 
-_PER_ROW = {"portrait": 8, "landscape": 12}
-_INSTALMENTS_PER_ROW = 5
+_PER_ROW = {"portrait": 6, "landscape": 9}
+_INSTALMENTS_PER_ROW = {"portrait": 5, "landscape": 7}
 
 
 def bill(nfe: Tag, options: DanfeOptions) -> tuple[Block, ...]:
@@ -19,10 +19,10 @@ def bill(nfe: Tag, options: DanfeOptions) -> tuple[Block, ...]:
         return ()
     rows = [_bill(cobr.tag("fat"))] if cobr.tag("fat") else []
     due = [
-        Box(f"Nº {dup('nDup')}  VENC. {day(dup('dVenc'))}", f"R$ {amount(dup('vDup'))}")
+        Box(f"Nº {dup('nDup')} - VENCIM. / VALOR", f"{day(dup('dVenc'))}\t{amount(dup('vDup'))}")
         for dup in cobr.all("dup")
     ]
-    rows += _rows(due, _INSTALMENTS_PER_ROW)
+    rows += _rows(due, _INSTALMENTS_PER_ROW[options.orientacao])
     return (Block("FATURA / DUPLICATAS", tuple(rows)),)
 
 
@@ -44,108 +44,135 @@ def _rows(boxes: list[Box], size: int) -> list[tuple[Box, ...]]:
     return rows
 
 
+Fields = Iterable[tuple[str, str]]
+
+_MOC_FIRST = (
+    ("BASE DE CÁLCULO DO ICMS", "vBC"),
+    ("VALOR DO ICMS", "vICMS"),
+    ("BASE DE CÁLCULO DO ICMS ST", "vBCST"),
+    ("VALOR DO ICMS ST", "vST"),
+    ("VALOR TOTAL DOS PRODUTOS", "vProd"),
+)
+_MOC_SECOND = (
+    ("VALOR DO FRETE", "vFrete"),
+    ("VALOR DO SEGURO", "vSeg"),
+    ("DESCONTO", "vDesc"),
+    ("OUTRAS DESPESAS", "vOutro"),
+    ("VALOR TOTAL DO IPI", "vIPI"),
+)
+_ADDITIONAL = (
+    ("IMP. DE IMPORTAÇÃO", "vII"),
+    ("ICMS UF REMETENTE", "vICMSUFRemet"),
+    ("ICMS UF DESTINO", "vICMSUFDest"),
+    ("FCP UF DESTINO", "vFCPUFDest"),
+    ("VALOR DO PIS", "vPIS"),
+    ("VALOR DA COFINS", "vCOFINS"),
+)
+_APPROXIMATE = ("V. APROX. TRIBUTOS", "vTotTrib")  # Lei 12.741/2012
+_WHOLE = ("VALOR TOTAL DA NOTA", "vNF")
+
+
 def taxes(nfe: Tag, options: DanfeOptions) -> Block:
-    """Cálculo do imposto in the layout of MOC 7.0."""
+    """Cálculo do imposto in the layout of MOC 7.0 (Anexo II, 3.8).
+
+    The approximate taxes have a field of their own wherever the document states them.
+    """
     total = nfe.tag("total/ICMSTot")
-    first = [
-        ("BASE CÁLC. ICMS", "vBC"),
-        ("VALOR DO ICMS", "vICMS"),
-        ("BASE CÁLC. ICMS ST", "vBCST"),
-        ("VALOR DO ICMS SUBST.", "vST"),
-    ]
-    second = [
-        ("VALOR DO FRETE", "vFrete"),
-        ("VALOR DO SEGURO", "vSeg"),
-        ("DESCONTO", "vDesc"),
-        ("OUTRAS DESPESAS", "vOutro"),
-        ("VALOR TOTAL DO IPI", "vIPI"),
-    ]
-    if options.exibe_impostos_adicionais:
-        first += [
-            ("V. IMP. IMPORTAÇÃO", "vII"),
-            ("V. ICMS UF REMET.", "vICMSUFRemet"),
-            ("V. FCP UF DEST.", "vFCPUFDest"),
-            ("VALOR DO PIS", "vPIS"),
-        ]
-        second += [
-            ("V. ICMS UF DEST.", "vICMSUFDest"),
-            ("V. TOT. TRIB.", "vTotTrib"),
-            ("VALOR DA COFINS", "vCOFINS"),
-        ]
-    first.append(("V. TOTAL PRODUTOS", "vProd"))
-    second.append(("V. TOTAL DA NOTA", "vNF"))
-    return Block("CÁLCULO DO IMPOSTO", (_boxes(total, first), _boxes(total, second)))
+    more = options.exibe_impostos_adicionais
+    approximate = (_APPROXIMATE,) if more or _counts(total("vTotTrib")) else ()
+    second = (*_MOC_SECOND, *approximate, _WHOLE)
+    rows = [_boxes(total, _MOC_FIRST), _boxes(total, second)]
+    if more:
+        rows.append(_boxes(total, _ADDITIONAL))
+    return Block("CÁLCULO DO IMPOSTO", tuple(rows))
 
 
-def _boxes(total: Tag, fields: Iterable[tuple[str, str]]) -> tuple[Box, ...]:
-    return tuple(Box(label, amount(total(path)), 1, "right") for label, path in fields)
+def _counts(text: str) -> bool:
+    return bool(text.strip("0."))
 
 
-# NT 2026.010: what the XML lacks is left out, box by box.
+def _boxes(total: Tag, fields: Fields) -> tuple[Box, ...]:
+    return tuple(Box(label, _shown(total, path), 1, "right") for label, path in fields)
+
+
+def _shown(total: Tag, path: str) -> str:
+    is_quantity = path.rpartition("/")[2].startswith("q")
+    return number(total(path)) if is_quantity else amount(total(path))
+
+
+# NT 2026.010: what its model always has, and what only a value brings in (4.1, 4.4).
 _PRODUCTS = (
-    ("TOTAL DOS PRODUTOS", "ICMSTot/vProd"),
-    ("TOTAL DOS SERVIÇOS", "ISSQNtot/vServ"),
-    ("FRETE", "ICMSTot/vFrete"),
-    ("SEGURO", "ICMSTot/vSeg"),
+    ("VALOR TOTAL DOS PRODUTOS", "ICMSTot/vProd"),
+    ("VALOR DO FRETE", "ICMSTot/vFrete"),
+    ("VALOR DO SEGURO", "ICMSTot/vSeg"),
     ("DESCONTO", "ICMSTot/vDesc"),
     ("OUTRAS DESPESAS", "ICMSTot/vOutro"),
-    ("TRIB. APROXIMADOS", "ICMSTot/vTotTrib"),
-    ("TOTAL DA NOTA", "ICMSTot/vNF"),
-    ("TOTAL C/ IBS/CBS/IS", "vNFTot"),
+    ("VALOR TOTAL DA NOTA", "ICMSTot/vNF"),
+)
+_PRODUCTS_OPTIONAL = (
+    ("V. APROX. TRIBUTOS", "ICMSTot/vTotTrib"),
+    ("TOTAL COM IBS/CBS/IS", "vNFTot"),
 )
 _ICMS_IPI = (
-    ("BASE DO ICMS", "ICMSTot/vBC"),
+    ("BASE DE CÁLC. DO ICMS", "ICMSTot/vBC"),
     ("VALOR DO ICMS", "ICMSTot/vICMS"),
-    ("ICMS DESONERADO", "ICMSTot/vICMSDeson"),
-    ("BASE DO ICMS ST", "ICMSTot/vBCST"),
+    ("BASE CÁLC. ICMS ST", "ICMSTot/vBCST"),
     ("VALOR DO ICMS ST", "ICMSTot/vST"),
-    ("FCP", "ICMSTot/vFCP"),
-    ("FCP ST", "ICMSTot/vFCPST"),
-    ("FCP RETIDO ST", "ICMSTot/vFCPSTRet"),
-    ("ICMS UF DESTINO", "ICMSTot/vICMSUFDest"),
-    ("ICMS UF REMETENTE", "ICMSTot/vICMSUFRemet"),
-    ("FCP UF DESTINO", "ICMSTot/vFCPUFDest"),
-    ("ICMS MONOFÁSICO", "ICMSTot/vICMSMono"),
-    ("ICMS MONOF. RETENÇ.", "ICMSTot/vICMSMonoReten"),
-    ("ICMS MONOF. RETIDO", "ICMSTot/vICMSMonoRet"),
-    ("IMP. DE IMPORTAÇÃO", "ICMSTot/vII"),
     ("VALOR DO IPI", "ICMSTot/vIPI"),
+)
+_ICMS_IPI_OPTIONAL = (
+    ("VALOR DO FCP", "ICMSTot/vFCP"),
+    ("FCP RETIDO POR ST", "ICMSTot/vFCPST"),
+    ("DIFAL UF DE DESTINO", "ICMSTot/vICMSUFDest"),
+    ("FCP UF DE DESTINO", "ICMSTot/vFCPUFDest"),
+    ("BC ICMS MONOFÁSICO", "ICMSTot/qBCMono"),
+    ("ICMS MONOFÁSICO", "ICMSTot/vICMSMono"),
+    ("BC MONOF. RETENÇÃO", "ICMSTot/qBCMonoReten"),
+    ("ICMS MONOF. RETENÇÃO", "ICMSTot/vICMSMonoReten"),
+    ("ICMS DESONERADO", "ICMSTot/vICMSDeson"),
+    ("IMP. DE IMPORTAÇÃO", "ICMSTot/vII"),
     ("IPI DEVOLVIDO", "ICMSTot/vIPIDevol"),
-    ("PIS", "ICMSTot/vPIS"),
-    ("COFINS", "ICMSTot/vCOFINS"),
+)
+_ICMS_IPI_ADDITIONAL = (
+    ("ICMS UF REMETENTE", "ICMSTot/vICMSUFRemet"),
+    ("VALOR DO PIS", "ICMSTot/vPIS"),
+    ("VALOR DA COFINS", "ICMSTot/vCOFINS"),
 )
 _REFORM = (
-    ("BASE DO IBS / CBS", "IBSCBSTot/vBCIBSCBS"),
-    ("IBS DA UF", "IBSCBSTot/gIBS/gIBSUF/vIBSUF"),
-    ("IBS DO MUNICÍPIO", "IBSCBSTot/gIBS/gIBSMun/vIBSMun"),
-    ("TOTAL DO IBS", "IBSCBSTot/gIBS/vIBS"),
-    ("TOTAL DA CBS", "IBSCBSTot/gCBS/vCBS"),
+    ("VALOR DA CBS", "IBSCBSTot/gCBS/vCBS"),
+    ("VALOR DO IBS UF", "IBSCBSTot/gIBS/gIBSUF/vIBSUF"),
+    ("VALOR DO IBS MUNICÍPIO", "IBSCBSTot/gIBS/gIBSMun/vIBSMun"),
+    ("IMPOSTO SELETIVO", "ISTot/vIS"),
+)
+_REFORM_OPTIONAL = (
     ("IBS MONOFÁSICO", "IBSCBSTot/gMono/vIBSMono"),
     ("CBS MONOFÁSICA", "IBSCBSTot/gMono/vCBSMono"),
-    ("IBS ESTORNADO", "IBSCBSTot/gEstornoCred/vIBSEstCred"),
-    ("CBS ESTORNADA", "IBSCBSTot/gEstornoCred/vCBSEstCred"),
-    ("IMPOSTO SELETIVO", "ISTot/vIS"),
+    ("IBS MONOF. RETENÇÃO", "IBSCBSTot/gMono/vIBSMonoReten"),
+    ("CBS MONOF. RETENÇÃO", "IBSCBSTot/gMono/vCBSMonoReten"),
 )
 
 
 def totals(nfe: Tag, options: DanfeOptions) -> tuple[Block, ...]:
-    """The three blocks of totals of NT 2026.010; one without any value is absent."""
+    """The three blocks of totals of NT 2026.010.
+
+    A field of its model stays empty when the XML lacks the value: never a zero of our own.
+    """
     total = nfe.tag("total")
-    groups = (
-        ("TOTAL DOS PRODUTOS E TOTAL DA NOTA", _PRODUCTS),
-        ("TOTAL DO ICMS / IPI", _ICMS_IPI),
-        ("TOTAL DO IBS / CBS / IS", _REFORM),
+    additional = _ICMS_IPI_ADDITIONAL if options.exibe_impostos_adicionais else ()
+    groups: tuple[tuple[str, Fields, Fields], ...] = (
+        ("TOTAL DOS PRODUTOS E TOTAL DA NOTA", _PRODUCTS, _PRODUCTS_OPTIONAL),
+        ("TOTAL DO ICMS / IPI", _ICMS_IPI, (*_ICMS_IPI_OPTIONAL, *additional)),
+        ("TOTAL DO IBS / CBS / IS", _REFORM, _REFORM_OPTIONAL),
     )
-    found = (_present(title, total, fields, options) for title, fields in groups)
-    return tuple(block for block in found if block)
+    most = _PER_ROW[options.orientacao]
+    return tuple(_group(title, total, always, some, most) for title, always, some in groups)
 
 
-def _present(
-    title: str, total: Tag, fields: Iterable[tuple[str, str]], options: DanfeOptions
-) -> Block | None:
-    boxes = [Box(label, amount(total(path)), 1, "right") for label, path in fields if total(path)]
-    size = min(_PER_ROW[options.orientacao], len(boxes))
-    return Block(title, tuple(_rows(boxes, size))) if boxes else None
+def _group(title: str, total: Tag, always: Fields, some: Fields, most: int) -> Block:
+    present = [field for field in some if _counts(total(field[1]))]
+    boxes = list(_boxes(total, (*always, *present)))
+    n_rows = -(-len(boxes) // most)
+    return Block(title, tuple(_rows(boxes, -(-len(boxes) // n_rows))))
 
 
 def services(nfe: Tag, options: DanfeOptions) -> tuple[Block, ...]:

@@ -71,8 +71,10 @@ def modules_of(text: str) -> str:
     return "".join(code128.CODES[value] for value in code128_values(text)) + _STOP
 
 
-def code128_svg(text: str) -> str:
+def code128_svg(text: str, *, is_vertical: bool = False) -> str:
     """Code 128 of `text` as SVG rectangles, quiet zones of 10 modules included.
+
+    `is_vertical` turns it by a right angle, for paper narrower than the bars.
 
     One path for all of them: viewers widen separate rectangles to whole pixels, and at 220 dpi
     nothing can be read any more. No size of its own: the style sheet gives one, at least
@@ -82,10 +84,13 @@ def code128_svg(text: str) -> str:
     for dark, run in groupby(modules_of(text)):
         width = len(list(run))
         if dark == "1":
-            bars.append(f"M{x} 0h{width}v10h-{width}z")
+            bar = f"M0 {x}v{width}h10v-{width}z" if is_vertical else f"M{x} 0h{width}v10h-{width}z"
+            bars.append(bar)
         x += width
+    length = x + _QUIET
+    size = f"10 {length}" if is_vertical else f"{length} 10"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {x + _QUIET} 10" class="barcode" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" class="barcode" '
         f'preserveAspectRatio="none"><path d="{"".join(bars)}"/></svg>'
     )
 

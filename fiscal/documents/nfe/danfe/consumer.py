@@ -1,20 +1,18 @@
-"""The view of a DANFE NFC-e on a paper roll (PDF-6; Manual de Padrões do DANFE NFC-e)."""
+"""The view of a DANFE on a paper roll (PDF-6; Manual do DANFE NFC-e 6.0; NT 2026.003)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fiscal.documents.nfe.danfe import fitting
 from fiscal.documents.nfe.danfe.options import DanfeOptions
 from fiscal.documents.nfe.danfe.reading import document_of
-from fiscal.documents.nfe.danfe.standing import Standing, standing_of
+from fiscal.documents.nfe.danfe.standing import Cancellation, Standing, standing_of
 from fiscal.documents.nfe.danfe.tags import (
     Tag,
     address,
     amount,
     document,
-    grouped,
     moment,
     number,
     price,
@@ -46,17 +44,9 @@ PAYMENTS = {
 
 
 QR_SIZE = 44.0  # millimetres with its quiet zone; 25 at least (PDF-6)
-_MARGIN = 3.0
-_PART = 3.0
-_FIXED_TEXTS = (
-    "CNPJ",
-    "Documento Auxiliar da Nota Fiscal de Consumidor Eletrônica",
-    "Consulte pela Chave de Acesso em",
-    "Via Consumidor",
-    "Protocolo de Autorização",
-    "Data de Autorização: 00/00/0000 00:00:00",
-    "Tributos Totais Incidentes (Lei Federal 12.741/2012): R$ 000.000,00",
-)
+_NFCE = "65"
+_OFFLINE = "9"
+_NBSP = "\u00a0"  # keeps together what a narrow roll would tear apart
 
 
 @dataclass(frozen=True)
@@ -72,8 +62,13 @@ class Sold:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A DANFE NFC-e."""
+    """A DANFE NFC-e, or a DANFE Simplificado Tipo 2, which has the same divisions.
 
+    `taxes` are IBS, CBS and IS (division III-A of NT 2026.003); `fiscal` is the message to and of
+    the fisco, `notes` that of the issuer.
+    """
+
+    title: str
     nome: str
     documento: str
     address: str
@@ -82,56 +77,102 @@ class Receipt:
     n_items: int
     totals: tuple[tuple[str, str, bool], ...]  # label, value, is_main
     payments: tuple[tuple[str, str], ...]
+    taxes: tuple[tuple[str, str], ...]
     url_chave: str
     chave: str
     consumer: tuple[str, ...]
     identification: str
     tributos: str
+    fiscal: str
     notes: str
     qrcode: str
     copies: tuple[str, ...]
 
+    @property
+    def is_pending(self) -> bool:
+        """Issued at the till, and unknown to the authority until now (CON-6)."""
+        return len(self.copies) > 1
 
-def read_receipt(xml: bytes, *, events: Iterable[bytes], options: DanfeOptions) -> Receipt:
-    """The view of a NFC-e. Raises BadXml."""
+
+def read_receipt(
+    xml: bytes,
+    *,
+    events: Iterable[bytes],
+    options: DanfeOptions,
+    cancellation: Cancellation | None = None,
+) -> Receipt:
+    """The view of an NFC-e, or of an NF-e with tpImp 6. Raises BadXml."""
     root = document_of(xml)
     nfe = root.anywhere("infNFe")
     emit, ide, supplement = nfe.tag("emit"), nfe.tag("ide"), root.anywhere("infNFeSupl")
-    standing = standing_of(root, events, preview=options.previa)
+    standing = standing_of(root, events, cancellation=cancellation, preview=options.previa)
+    is_nfce = ide("mod") == _NFCE
     return Receipt(
+        title=_TITLES[is_nfce],
         nome=emit("xNome"),
-        documento=document(emit),
+        documento=_registrations(emit),
         address=_address(emit.tag("enderEmit")),
         standing=standing,
-        items=() if options.resumo_danfce else tuple(map(_sold, nfe.all("det"))),
+        items=() if is_nfce and options.resumo_danfce else tuple(map(sold, nfe.all("det"))),
         n_items=len(nfe.all("det")),
         totals=_totals(nfe.tag("total")),
         payments=_payments(nfe.tag("pag")),
+        taxes=() if is_nfce else _reform(nfe.tag("total")),
         url_chave=supplement("urlChave"),
         chave=nfe.attribute("Id")[3:],
         consumer=_consumer(nfe),
         identification=(
-            f"NFC-e nº {ide('nNF').zfill(9)} Série {ide('serie').zfill(3)} {moment(ide('dhEmi'))}"
+            f"{'NFC-e' if is_nfce else 'NF-e'} nº {ide('nNF').zfill(9)} "
+            f"Série {ide('serie').zfill(3)} {moment(ide('dhEmi')).replace(' ', _NBSP)}"
         ),
         tributos=amount(nfe("total/ICMSTot/vTotTrib")),
-        notes=nfe("infAdic/infCpl").replace(" | ", "\n"),
+        fiscal=_joined(nfe("infAdic/infAdFisco"), root.anywhere("protNFe")("infProt/xMsg")),
+        notes=_joined(nfe("infAdic/infCpl")),
         qrcode=supplement("qrCode"),
-        copies=_copies(ide, standing),
+        copies=_copies(ide, standing, is_nfce=is_nfce),
     )
 
 
-def _copies(ide: Tag, standing: Standing) -> tuple[str, ...]:
-    """Two copies while the authority does not know the note (CON-6)."""
-    is_pending = ide("tpEmis") == "9" and not standing.protocolo
-    return ("Via Consumidor", "Via Empresa") if is_pending else ("",)
+_TITLES = {
+    True: "Documento Auxiliar da Nota Fiscal de Consumidor Eletrônica",
+    False: "DANFE Simplificado Tipo 2",
+}
+
+
+def _copies(ide: Tag, standing: Standing, *, is_nfce: bool) -> tuple[str, ...]:
+    """Two copies while the authority does not know the note (CON-6; NT 2026.003)."""
+    if ide("tpEmis") != _OFFLINE or standing.protocolo:
+        return ("",)
+    return ("Via Consumidor", "Via Empresa" if is_nfce else "Via Estabelecimento")
+
+
+def _joined(*texts: str) -> str:
+    """Lines of the texts, which the writer joined with ` | ` (XML-6)."""
+    return "\n".join(filter(None, texts)).replace(" | ", "\n")
+
+
+def _registrations(emit: Tag) -> str:
+    kind = "CNPJ" if emit("CNPJ") else "CPF"
+    ie = f"IE:{_NBSP}{emit('IE')}" if emit("IE") else ""
+    return " ".join(filter(None, (f"{kind}:{_NBSP}{document(emit)}", ie)))
+
+
+def _reform(total: Tag) -> tuple[tuple[str, str], ...]:
+    named = (
+        ("CBS R$", "IBSCBSTot/gCBS/vCBS"),
+        ("IBS R$", "IBSCBSTot/gIBS/vIBS"),
+        ("IS R$", "ISTot/vIS"),
+    )
+    return tuple((label, amount(total(path))) for label, path in named if total(path))
 
 
 def _address(place: Tag) -> str:
-    town = " - ".join(filter(None, (place("xMun"), place("UF"))))
+    town = f"{_NBSP}-{_NBSP}".join(filter(None, (place("xMun"), place("UF"))))
     return ", ".join(filter(None, (address(place), place("xBairro"), town)))
 
 
-def _sold(det: Tag) -> Sold:
+def sold(det: Tag) -> Sold:
+    """An item as both kinds of short prints show it."""
     return Sold(
         codigo=det("prod/cProd"),
         descricao=det("prod/xProd"),
@@ -163,8 +204,7 @@ def _payments(pag: Tag) -> tuple[tuple[str, str], ...]:
         (det("xPag") or PAYMENTS.get(det("tPag"), det("tPag")), amount(det("vPag")))
         for det in pag.all("detPag")
     ]
-    if pag("vTroco").strip("0."):
-        rows.append(("Troco R$", amount(pag("vTroco"))))
+    rows.append(("Troco R$", amount(pag("vTroco") or "0")))  # always (Manual do DANFE NFC-e 6.0)
     return tuple(rows)
 
 
@@ -177,31 +217,3 @@ def _consumer(nfe: Tag) -> tuple[str, ...]:
     return tuple(
         filter(None, (f"CONSUMIDOR - {kind} {document(dest)}", dest("xNome"), _address(place)))
     )
-
-
-def height_of(receipt: Receipt, *, width: float, has_logo: bool) -> float:
-    """Millimetres of paper for one copy, at least what it takes: the height follows the content.
-
-    Estimated line by line; the print ends in a few blank millimetres rather than on a second page.
-    """
-    inner = width - 2 * _MARGIN
-
-    def rows(text: str, size: float = 7.0) -> int:
-        return fitting.count(text, width=inner, size=size)
-
-    standing = (*receipt.standing.phrases, *receipt.standing.marks)
-    texts = (
-        *_FIXED_TEXTS,
-        receipt.address,
-        receipt.url_chave,
-        grouped(receipt.chave),
-        receipt.identification,
-        *receipt.consumer,
-        receipt.notes,
-    )
-    lines = sum(map(rows, texts))
-    large = sum(rows(text, 8.5) for text in (receipt.nome, *standing))
-    table = sum(rows(f"{item.codigo} {item.descricao}") + 1 for item in receipt.items)
-    table += len(receipt.totals) + len(receipt.payments) + 4
-    height = lines * 3.1 + large * 3.8 + table * 3.6
-    return height + QR_SIZE + 8 * _PART + 2 * _MARGIN + 4.0 + (16.0 if has_logo else 0.0)

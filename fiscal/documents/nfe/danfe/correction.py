@@ -62,7 +62,7 @@ def _event(body: Tag, protocolo: str, registered_at: str) -> Block:
             (
                 Box("ÓRGÃO", body("cOrgao")),
                 Box("AMBIENTE", "Homologação" if body("tpAmb") == "2" else "Produção"),
-                Box("SEQUÊNCIA DO EVENTO", body("nSeqEvento")),
+                Box("SEQUÊNCIA", body("nSeqEvento")),
                 Box("DATA E HORA DO EVENTO", moment(body("dhEvento")), 1.7),
                 Box("PROTOCOLO", " - ".join(filter(None, (protocolo, registered_at))), 2.8),
             ),

@@ -14,6 +14,7 @@ from fiscal.documents.nfe.danfe.tags import (
     hour,
     number,
     phone,
+    town,
 )
 from fiscal.documents.nfe.danfe.view import Block, Box, Issuer
 
@@ -35,7 +36,7 @@ _MOST_VOLUME_ROWS = 3
 
 
 def issuer(nfe: Tag, *, with_regime: bool) -> Issuer:
-    """Name, address and registrations; CRT and IBS/CBS regime in the layout of NT 2026.010."""
+    """Name, address and registrations; in the layout of NT 2026.010 also the tax regime."""
     emit = nfe.tag("emit")
     place = emit.tag("enderEmit")
     registration = (
@@ -43,32 +44,25 @@ def issuer(nfe: Tag, *, with_regime: bool) -> Issuer:
         Box("INSCRIÇÃO ESTADUAL DO SUBST. TRIBUT.", emit("IEST")),
         Box("CNPJ / CPF", document(emit)),
     )
+    # NT 2026.010, 4.2 and 4.4: no tag says the second one yet, so nothing may be printed there.
     regime = (
-        Box("CÓDIGO DE REGIME TRIBUTÁRIO - CRT", CRT.get(emit("CRT"), emit("CRT"))),
-        Box("REGIME DO IBS / CBS", _reform_regime(nfe)),
-        Box("INSCRIÇÃO MUNICIPAL", emit("IM")),
+        Box("CÓDIGO DE REGIME TRIBUTÁRIO", CRT.get(emit("CRT"), emit("CRT"))),
+        Box("TIPO DE REGIME DE APURAÇÃO DO IBS E DA CBS", ""),
     )
     rows = (registration, regime) if with_regime else (registration,)
     return Issuer(emit("xNome"), _issuer_lines(place), rows)
 
 
 def _issuer_lines(place: Tag) -> tuple[str, ...]:
-    town = " - ".join(filter(None, (place("xMun"), place("UF"))))
+    where = " - ".join(filter(None, (place("xMun"), place("UF"))))
     post = f"CEP {cep(place('CEP'))}" if place("CEP") else ""
     lines = (
         address(place),
         " - ".join(filter(None, (place("xBairro"), post))),
-        town,
-        f"Fone: {phone(place('fone'))}" if place("fone") else "",
+        where,
+        f"Fone: {phone(place)}" if place("fone") else "",
     )
     return tuple(filter(None, lines))
-
-
-def _reform_regime(nfe: Tag) -> str:
-    """Simples and MEI that state IBS and CBS opted for the regular regime (LC 214, art. 41)."""
-    is_simple = nfe("emit/CRT") in ("1", "4")
-    is_regular = not is_simple or any(det.tag("imposto/IBSCBS") for det in nfe.all("det"))
-    return "Regular" if is_regular else "Simples Nacional"
 
 
 def recipient(nfe: Tag) -> Block:
@@ -81,21 +75,21 @@ def recipient(nfe: Tag) -> Block:
         (
             (
                 Box("NOME / RAZÃO SOCIAL", dest("xNome"), 6),
-                Box("CNPJ / CPF / ID. ESTRANGEIRO", document(dest), 2.6),
-                Box("DATA DA EMISSÃO", day(ide("dhEmi")), 1.4, "center"),
+                Box("CNPJ / CPF / ID. ESTRANGEIRO", document(dest), 2.5),
+                Box("DATA DA EMISSÃO", day(ide("dhEmi")), 1.5, "center"),
             ),
             (
                 Box("ENDEREÇO", address(place), 4.6),
                 Box("BAIRRO / DISTRITO", place("xBairro"), 2.7),
-                Box("CEP", cep(place("CEP")), 1.3),
-                Box("DATA DA SAÍDA / ENTRADA", day(departure), 1.4, "center"),
+                Box("CEP", cep(place("CEP")), 1.2),
+                Box("DATA SAÍDA/ENTRADA", day(departure), 1.5, "center"),
             ),
             (
-                Box("MUNICÍPIO", place("xMun"), 4.2),
+                Box("MUNICÍPIO", town(place), 3.8),
                 Box("UF", place("UF"), 0.5, "center"),
-                Box("FONE / FAX", phone(place("fone")), 1.7),
-                Box("INSCRIÇÃO ESTADUAL", dest("IE"), 2.2),
-                Box("HORA DA SAÍDA / ENTRADA", hour(departure), 1.4, "center"),
+                Box("FONE / FAX", phone(place), 1.9),
+                Box("INSCRIÇÃO ESTADUAL", dest("IE"), 2.3),
+                Box("HORA SAÍDA/ENTRADA", hour(departure), 1.5, "center"),
             ),
         ),
     )
@@ -122,7 +116,7 @@ def _place(title: str, place: Tag) -> Block:
                 Box("MUNICÍPIO", place("xMun"), 2.5),
                 Box("UF", place("UF"), 0.5, "center"),
                 Box("CEP", cep(place("CEP")), 1.2),
-                Box("FONE", phone(place("fone")), 1.6),
+                Box("FONE", phone(place), 1.6),
             ),
         ),
     )

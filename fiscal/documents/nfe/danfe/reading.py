@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fiscal.documents.nfe.danfe import amounts, items, parties
 from fiscal.documents.nfe.danfe.dates import NT2026, layout_of
 from fiscal.documents.nfe.danfe.options import DanfeOptions
-from fiscal.documents.nfe.danfe.standing import standing_of
+from fiscal.documents.nfe.danfe.standing import Cancellation, standing_of
 from fiscal.documents.nfe.danfe.tags import Tag, address, amount, day, serial
 from fiscal.documents.nfe.danfe.view import Block, Sheet
 from fiscal.xml import BadXml, parse
@@ -21,7 +21,13 @@ def document_of(xml: bytes) -> Tag:
     return root
 
 
-def read_sheet(xml: bytes, *, events: Iterable[bytes], options: DanfeOptions) -> Sheet:
+def read_sheet(
+    xml: bytes,
+    *,
+    events: Iterable[bytes],
+    options: DanfeOptions,
+    cancellation: Cancellation | None = None,
+) -> Sheet:
     """The view of a DANFE in the layout of its date of issue. Raises BadXml."""
     root = document_of(xml)
     nfe = root.anywhere("infNFe")
@@ -37,12 +43,12 @@ def read_sheet(xml: bytes, *, events: Iterable[bytes], options: DanfeOptions) ->
         natureza=ide("natOp"),
         receipt=_receipt(nfe) if options.recibo_danfe else "",
         issuer=parties.issuer(nfe, with_regime=is_new),
-        standing=standing_of(root, events, preview=options.previa),
+        standing=standing_of(root, events, cancellation=cancellation, preview=options.previa),
         before=_before(nfe, options, is_new=is_new),
         items=items.items(nfe, options, is_new=is_new),
         after=amounts.services(nfe, options),
         notes=_notes(nfe),
-        reserved=nfe("infAdic/infAdFisco").replace(" | ", "\n"),
+        reserved=root.anywhere("protNFe")("infProt/xMsg"),
         qrcode=root.anywhere("infNFeSupl")("qrCode") if is_new else "",
         title=f"DANFE {serial(ide('nNF'))}",
     )
@@ -73,8 +79,11 @@ def _receipt(nfe: Tag) -> str:
 
 
 def _notes(nfe: Tag) -> str:
-    """infCpl, whose lines the writer joined with ` | ` (XML-6), and the free observations."""
-    lines = [nfe("infAdic/infCpl").replace(" | ", "\n")]
+    """infAdFisco, infCpl and the free observations, all in one field (MOC 7.0, Anexo II, 3.1.8).
+
+    The writer joined lines with ` | ` (XML-6). The field of the fisco is not the issuer's.
+    """
+    lines = [nfe(f"infAdic/{tag}").replace(" | ", "\n") for tag in ("infAdFisco", "infCpl")]
     lines += [
         f"{note.attribute('xCampo')}: {note('xTexto')}" for note in nfe.all("infAdic/obsCont")
     ]

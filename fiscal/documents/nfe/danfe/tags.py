@@ -9,6 +9,8 @@ from lxml import etree
 
 from lib import br, money
 
+ABROAD = "EX"  # UF of what is not in Brazil
+
 
 class Tag:
     """An element, or nothing: a missing one answers "" and [] to everything."""
@@ -146,8 +148,16 @@ def address(place: Tag) -> str:
     return " ".join(filter(None, (street, place("xCpl"))))
 
 
-def phone(text: str) -> str:
-    return br.phone_mask(text) if text else ""
+def phone(place: Tag) -> str:
+    """Telephone of a place; abroad, the digits as they are."""
+    text = place("fone")
+    return br.phone_mask(text) if text and place("UF") != ABROAD else text
+
+
+def town(place: Tag) -> str:
+    """Municipality, and the country where it is not Brazil."""
+    abroad = place("xPais") if place("UF") == ABROAD else ""
+    return " - ".join(filter(None, (place("xMun"), abroad)))
 
 
 def cep(text: str) -> str:

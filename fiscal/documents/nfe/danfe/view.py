@@ -27,11 +27,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the items. `width` is in per cent."""
+    """A column of the items, `width` in per cent; one with `span` 0 has its neighbour's label."""
 
     label: str
     width: float
     align: str = "left"
+    span: int = 1
 
 
 @dataclass(frozen=True)
