@@ -12,7 +12,7 @@ def send_waiting() -> int:
 
 def resume_document(document_id: int) -> None:
     """Go on with a document whose time has come; the sweep has claimed it."""
-    from fiscal.services.delivery import resume
+    from fiscal.services.resuming import resume
 
     resume(document_id)
 

@@ -20,9 +20,9 @@ from fiscal.models import EventState, FiscalDocument, FiscalEvent, State
 from fiscal.selectors.documents import shown_xml
 from fiscal.selectors.events import corrected_text
 from fiscal.services import event_orders, hook_events, mail, recovery
-from fiscal.services.delivery import resume
 from fiscal.services.event_adoption import LIVE
 from fiscal.services.issue import issue_document
+from fiscal.services.resuming import resume
 from lib import clock
 from lib.templatetags.br import brl, data_hora
 

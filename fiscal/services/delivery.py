@@ -1,6 +1,6 @@
-"""What is to be done with a document now: the one path of requests, tasks and sweeps.
+"""Signing and sending a document: the one path of requests, tasks and sweeps.
 
-Every function may run twice or be cut anywhere; the row says where to go on.
+Every function may run twice or be cut anywhere; the row says where to go on (resuming).
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from fiscal.authorities.cstat import Class
 from fiscal.errors import CertificateExpired, NoCertificate
-from fiscal.models import Attempt, EventState, FiscalDocument, State, VoidState
+from fiscal.models import Attempt, FiscalDocument, State
 from fiscal.selectors.hot_rows import document_with_company
 from fiscal.services import (
     company_queue,
     contingency,
     event_epec,
-    events,
-    inutilizacao,
     notices,
     receipts,
     recovery,
@@ -41,8 +38,6 @@ log = logging.getLogger(__name__)
 # A loss that came quickly was a broken connection: asking at once is worth it while a client
 # waits. One that took long will hardly answer a question sooner.
 QUICK_MS = 15_000
-REFUSALS = 3  # a cancellation that is refused this often is for an operator (§8.6)
-VOID_REASON = "Numero nao utilizado por falha de comunicacao com a SEFAZ"
 WITHOUT_CERTIFICATE = "A nota espera por um certificado novo e segue assim que ele for enviado"
 SET_ASIDE = timedelta(minutes=3)
 _UNSENT = (State.RECEBIDO, State.ASSINADO)
@@ -69,10 +64,10 @@ def advance_next() -> bool:
         if pick.document_id is None:
             raise
         log.exception("document.failed", extra={"nota_id": pick.document_id})
-        _wait(pick.document_id, SET_ASIDE)
+        look_again(pick.document_id, SET_ASIDE)
         return True
     if document is not None and _is_still_due(document, now):
-        _wait(document.pk, SET_ASIDE)
+        look_again(document.pk, SET_ASIDE)
     return document is not None
 
 
@@ -91,7 +86,7 @@ def _advance(pick: Pick) -> FiscalDocument | None:
     except (CertificateExpired, NoCertificate) as error:
         # It ended after the document was accepted (CRT-5): an upload of another sets it going.
         reason = f"{error.mensagem.rstrip('.')}. {WITHOUT_CERTIFICATE}"
-        _wait(_id_of(pick), verdicts.STOPPED, reason=reason)
+        look_again(_id_of(pick), verdicts.STOPPED, reason=reason)
         notices.alarm(_current(_id_of(pick)), "certificado")
     if pick.document_id is None:
         return None
@@ -154,14 +149,6 @@ def _may_go_offline(document: FiscalDocument) -> bool:
     return stopped is None
 
 
-def resume(document_id: int) -> None:
-    """Whatever a waiting document is waiting for; called when its time has come."""
-    document = _current(document_id)
-    step = _STEPS.get(State(document.state))
-    if step is not None:
-        step(document)
-
-
 def _current(document_id: int) -> FiscalDocument:
     return document_with_company(document_id)
 
@@ -186,7 +173,7 @@ def _signature_due(document: FiscalDocument) -> Callable[[], bytes] | None:
         return None
     if event_epec.is_bound(document):
         return None
-    now, mode = clock.now(), _mode(document)
+    now, mode = clock.now(), mode_of(document)
     is_signed = document.state == State.ASSINADO and document.tp_emis == mode.tp_emis
     if is_signed and not signing_step.is_too_old(document, now=now):
         return resigning.under_new_certificate(document, now=now)
@@ -199,7 +186,7 @@ def _signature_due(document: FiscalDocument) -> Callable[[], bytes] | None:
         raise _Unsignable(error) from error
 
 
-def _mode(document: FiscalDocument) -> Mode:
+def mode_of(document: FiscalDocument) -> Mode:
     """Offline is never a mode to send in: such documents are sent as they were printed."""
     if document.modelo == contingency.NFCE:
         return NORMAL
@@ -218,6 +205,15 @@ def _refuse(document_id: int, error: DomainError) -> None:
     document.reject(c_stat="", x_motivo="; ".join(reasons))
     document.save()
     notices.announce(document, "erro_autorizacao")
+
+
+@transaction.atomic
+def look_again(document_id: int, pause: timedelta | None, *, reason: str = "") -> None:
+    """When to look again if what follows does not settle it; `reason` is what the API tells."""
+    document = FiscalDocument.objects.select_for_update().get(pk=document_id)
+    document.next_attempt_at = clock.now() + pause if pause else None
+    document.x_motivo = reason or document.x_motivo
+    document.save(update_fields=["next_attempt_at", "x_motivo", "updated_at"])
 
 
 # --- while a client waits ----------------------------------------------------------------------
@@ -255,123 +251,3 @@ def _corrected(document: FiscalDocument) -> FiscalDocument:
     """§3.6: the same sale under the next number, once in a request."""
     second = replacing.replace(document.pk, mode=NORMAL, now=clock.now())
     return advance(second.pk) if second else _current(document.pk)
-
-
-# --- by state ----------------------------------------------------------------------------------
-
-
-def _resume_unsent(document: FiscalDocument) -> None:
-    advance(document.pk)
-
-
-def _resume_announced(document: FiscalDocument) -> None:
-    event_epec.warn_if_late(document, now=clock.now())
-    advance(document.pk)
-
-
-def _resume_unknown(document: FiscalDocument) -> None:
-    found = recovery.recover(document.pk)
-    document = _current(document.pk)
-    if document.state in (State.ASSINADO, State.CONTINGENCIA) and not document.superseded_by_id:
-        advance(document.pk)
-    elif document.state == State.INDEFINIDO and document.superseded_by_id:
-        if found is Class.NOT_FOUND and _is_abandoned(document):
-            _void(document)
-    elif document.state == State.INDEFINIDO and found is None:
-        _replace_in_svc(document)
-
-
-def _replace_in_svc(document: FiscalDocument) -> None:
-    """§2.5: nobody answers and the UF is in contingency, so the sale goes on without the first."""
-    mode = _mode(document)
-    if mode == NORMAL or document.tp_emis != 1:
-        return
-    second = replacing.replace(document.pk, mode=mode, now=clock.now())
-    if second is not None:
-        advance(second.pk)
-
-
-def _is_abandoned(document: FiscalDocument) -> bool:
-    last = document.attempts.order_by("-id").first()
-    began = last.started_at if last else document.created_at
-    return began + verdicts.ABANDONED <= clock.now()
-
-
-def _resume_batch(document: FiscalDocument) -> None:
-    receipts.poll(document.pk)
-    if _current(document.pk).state == State.INDEFINIDO:
-        recovery.recover(document.pk)
-
-
-def _resume_authorized(document: FiscalDocument) -> None:
-    """The first of two documents of a sale was authorized after all: cancel it (CON-3)."""
-    last = document.superseded_by
-    while last is not None and last.superseded_by is not None:
-        last = last.superseded_by
-    if last is None:
-        _wait(document.pk, None)
-        return
-    _wait(document.pk, verdicts.LONGEST_PAUSE)
-    if last.state in (State.AUTORIZADO, State.CANCELADO):  # the sale must keep one document
-        _cancel(document, last)
-
-
-def _cancel(document: FiscalDocument, last: FiscalDocument) -> None:
-    is_named = document.modelo == contingency.NFCE and last.state == State.AUTORIZADO
-    event = events.register_cancellation(
-        document.pk, replacing.JUSTIFICATION, substitute=last if is_named else None
-    )
-    refused = document.events.filter(state=EventState.REJEITADO).count()
-    if event.state == EventState.REJEITADO:
-        notices.cancellation_refused(document)
-    if refused >= REFUSALS:
-        _wait(document.pk, None)
-
-
-def _resume_rejected(document: FiscalDocument) -> None:
-    """What nobody corrects gives its number to voiding (NUM-3)."""
-    # A number that was announced cannot be voided: only the corrected document frees it.
-    if document.numero is None or event_epec.is_bound(document):
-        _wait(document.pk, None)
-    else:
-        _void(document)
-
-
-def _void(document: FiscalDocument) -> None:
-    if document.serie is None or document.numero is None:
-        return
-    _wait(document.pk, verdicts.ABANDONED)
-    row = inutilizacao.request_void(
-        document.company,
-        ambiente=document.ambiente,
-        modelo=document.modelo,
-        serie=document.serie,
-        first=document.numero,
-        last=document.numero,
-        justificativa=VOID_REASON,
-        automatic=True,
-    )
-    if row.state == VoidState.REJEITADA:
-        notices.alarm(document, "inutilizacao_recusada")
-
-
-@transaction.atomic
-def _wait(document_id: int, pause: timedelta | None, *, reason: str = "") -> None:
-    """When to look again if what follows does not settle it; `reason` is what the API tells."""
-    document = FiscalDocument.objects.select_for_update().get(pk=document_id)
-    document.next_attempt_at = clock.now() + pause if pause else None
-    document.x_motivo = reason or document.x_motivo
-    document.save(update_fields=["next_attempt_at", "x_motivo", "updated_at"])
-
-
-_STEPS = {
-    State.RECEBIDO: _resume_unsent,
-    State.ASSINADO: _resume_unsent,
-    State.CONTINGENCIA: _resume_unsent,
-    State.EPEC: _resume_announced,
-    State.TRANSMITINDO: _resume_unknown,
-    State.INDEFINIDO: _resume_unknown,
-    State.EM_LOTE: _resume_batch,
-    State.AUTORIZADO: _resume_authorized,
-    State.REJEITADO: _resume_rejected,
-}

@@ -28,7 +28,8 @@ from fiscal.models import (
     State,
 )
 from fiscal.services import archive, dispatch, issue, notices, recovery, signing_step, transmit
-from fiscal.services.delivery import advance, resume
+from fiscal.services.delivery import advance
+from fiscal.services.resuming import resume
 from fiscal.services.sweeps import claim_due
 from lib import clock
 

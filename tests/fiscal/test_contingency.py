@@ -17,8 +17,9 @@ from fiscal.models import (
     State,
 )
 from fiscal.services import contingency, contingency_review, issue
-from fiscal.services.delivery import advance, resume
+from fiscal.services.delivery import advance
 from fiscal.services.gaps import gaps_of
+from fiscal.services.resuming import resume
 from lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -34,7 +34,8 @@ from fiscal.services import (
     sweeps,
     transmit,
 )
-from fiscal.services.delivery import advance, resume
+from fiscal.services.delivery import advance
+from fiscal.services.resuming import resume
 from fiscal.tasks import resume_event
 from lib import clock
 

@@ -20,9 +20,10 @@ from accounts.models import AuditEvent
 from accounts.services.audit import SYSTEM
 from fiscal.models import Company, FiscalDocument, FiscalHook, HookNotice, Inutilizacao
 from fiscal.services import hook_delivery, hooks, issue
-from fiscal.services.delivery import advance, resume
+from fiscal.services.delivery import advance
 from fiscal.services.hook_delivery import BACK_OFF, claim
 from fiscal.services.inutilizacao import request_void
+from fiscal.services.resuming import resume
 from fiscal.tasks import deliver_hooks, purge_hooks
 from lib import clock
 from lib.crypto import decrypt

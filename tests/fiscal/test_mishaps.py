@@ -24,7 +24,8 @@ from fiscal.models import (
     State,
 )
 from fiscal.services import archive, dispatch, hooks, issue
-from fiscal.services.delivery import advance, resume
+from fiscal.services.delivery import advance
+from fiscal.services.resuming import resume
 from fiscal.services.sweeps import claim_due
 from lib import clock
 

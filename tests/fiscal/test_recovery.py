@@ -19,7 +19,8 @@ from fiscal.models import (
     State,
 )
 from fiscal.services import issue, recovery
-from fiscal.services.delivery import advance, resume
+from fiscal.services.delivery import advance
+from fiscal.services.resuming import resume
 from lib import clock
 
 

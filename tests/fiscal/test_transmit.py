@@ -19,7 +19,8 @@ from support.issuing import (
 
 from fiscal.models import Archive, Attempt, Company, FiscalDocument, State
 from fiscal.services import archive, company_queue, dispatch, issue, recovery, transmit
-from fiscal.services.delivery import advance, resume
+from fiscal.services.delivery import advance
+from fiscal.services.resuming import resume
 from fiscal.services.sweeps import claim_due
 from lib import clock
 
