@@ -15,7 +15,7 @@ from lib.errors import DomainError
 
 class Command(BaseCommand):
     help = (
-        "Troca uma tabela oficial (ncm, cfop, cnae, municipios) por um arquivo mais novo, e "
+        "Troca uma tabela oficial (ncm, cfop, cnae, municipios, cclasstrib) por um arquivo mais novo, e "
         "importa as bases de CEP e de CNPJ que a instalação tiver."
     )
 
