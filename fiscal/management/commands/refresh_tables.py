@@ -15,8 +15,8 @@ from lib.errors import DomainError
 
 class Command(BaseCommand):
     help = (
-        "Troca uma tabela oficial (ncm, cfop, cnae, municipios, cclasstrib) por um arquivo mais novo, e "
-        "importa as bases de CEP e de CNPJ que a instalação tiver."
+        "Troca uma tabela oficial (ncm, cfop, cnae, municipios, cclasstrib) por um arquivo mais "
+        "novo, e importa as bases de CEP e de CNPJ que a instalação tiver."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
