@@ -137,7 +137,9 @@ def _calm(lab: Lab) -> None:
 def _waits(**near: float) -> bool:
     """Is anything to be done before that?"""
     soon = {"next_attempt_at__lt": clock.now() + timedelta(**near)}
-    return any(model.objects.filter(**soon).exists() for model in (FiscalDocument, Inutilizacao))
+    # The first of two documents of a sale may wait for as long as its client leaves the second.
+    documents = FiscalDocument.objects.exclude(state=State.AUTORIZADO)
+    return any(rows.filter(**soon).exists() for rows in (documents, Inutilizacao.objects))
 
 
 def _a_month_goes_by(lab: Lab) -> None:
