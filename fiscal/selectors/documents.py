@@ -23,7 +23,7 @@ def get_document(company: Company, *, ambiente: str, modelo: int, ref: str) -> F
 def earlier_attempts(document: FiscalDocument) -> list[FiscalDocument]:
     """The documents that this one took the place of, the first one first."""
     found: list[FiscalDocument] = []
-    row: FiscalDocument | None = document if hot_rows.took_a_place(document.pk) else None
+    row: FiscalDocument | None = document if hot_rows.took_a_place(document) else None
     while row is not None:
         row = FiscalDocument.objects.filter(superseded_by=row).exclude(pk=row.pk).first()
         if row is not None:
@@ -33,7 +33,7 @@ def earlier_attempts(document: FiscalDocument) -> list[FiscalDocument]:
 
 def last_event(document: FiscalDocument) -> FiscalEvent | None:
     """The last registered cancellation or carta de correção."""
-    if not hot_rows.has_events(document.pk):
+    if not hot_rows.has_events(document):
         return None
     found: FiscalEvent | None = (
         document.events.filter(state=EventState.REGISTRADO, tp_evento__in=(CCE, *CANCELLATIONS))
@@ -44,7 +44,7 @@ def last_event(document: FiscalDocument) -> FiscalEvent | None:
 
 
 def last_carta_correcao(document: FiscalDocument) -> FiscalEvent | None:
-    if not hot_rows.has_events(document.pk):
+    if not hot_rows.has_events(document):
         return None
     found: FiscalEvent | None = (
         document.events.filter(state=EventState.REGISTRADO, tp_evento=CCE)

@@ -12,7 +12,6 @@ from django.db import models
 
 from fiscal.models import (
     Archive,
-    Attempt,
     AuthorityStatus,
     Certificate,
     Company,
@@ -53,7 +52,6 @@ _PROGRESS = CompiledUpdate(
 )
 _COMPANY = _names(Company, "logo")  # tens of kilobytes that only prints need
 _CERTIFICATE = _names(Certificate, "key", "pem")
-_ATTEMPT = ["id", "outcome", "c_stat", "x_motivo", "error", "elapsed_ms", "ended_at"]
 _ARCHIVE = _names(Archive)
 _SERIES = _names(Series)
 _STATUS = _names(AuthorityStatus)
@@ -98,12 +96,16 @@ _LOCKED_BY_REF = CompiledQuery(
     ),
     marks=(None, "the environment", _MODELO, "the ref"),
 )
-_REPLACED = CompiledQuery(
-    lambda pk: FiscalDocument.objects.filter(superseded_by_id=pk).values_list("pk")
-)
-_EVENTS = CompiledQuery(
-    lambda pk: FiscalEvent.objects.filter(document_id=pk, state=EventState.REGISTRADO).values_list(
-        "pk"
+_AROUND = CompiledQuery(
+    lambda pk: FiscalDocument.objects.filter(pk=pk).values_list(
+        models.Exists(
+            FiscalDocument.objects.filter(superseded_by_id=models.OuterRef("pk")).exclude(
+                pk=models.OuterRef("pk")
+            )
+        ),
+        models.Exists(
+            FiscalEvent.objects.filter(document=models.OuterRef("pk"), state=EventState.REGISTRADO)
+        ),
     )
 )
 _PUBLISHED_XML = CompiledQuery(
@@ -132,7 +134,6 @@ _CERTIFICATES = CompiledQuery(
         .values_list(*_CERTIFICATE)
     )
 )
-_ATTEMPT_BY_ID = CompiledQuery(lambda pk: Attempt.objects.filter(pk=pk).values_list(*_ATTEMPT))
 _LOCKED_SERIES = CompiledQuery(
     lambda company, ambiente, modelo, serie: (
         Series.objects.filter(company_id=company, ambiente=ambiente, modelo=modelo, serie=serie)
@@ -265,14 +266,22 @@ def document_of_ref(
     return document
 
 
-def took_a_place(document_id: int) -> bool:
+def took_a_place(document: FiscalDocument) -> bool:
     """Did the document take the place of another? Few did."""
-    return any(pk != document_id for (pk,) in _REPLACED.rows(document_id))
+    return _around(document)[0]
 
 
-def has_events(document_id: int) -> bool:
+def has_events(document: FiscalDocument) -> bool:
     """Is any event of the document registered? Few have one."""
-    return bool(_EVENTS.rows(document_id))
+    return _around(document)[1]
+
+
+def _around(document: FiscalDocument) -> tuple[bool, bool]:
+    """Looked up once for each copy of the row in memory: an answer asks several times."""
+    found: tuple[bool, bool] | None = document.__dict__.get("_around")
+    if found is None:
+        found = document.__dict__["_around"] = tuple(_AROUND.rows(document.pk)[0])
+    return found
 
 
 def published_xml(document_id: int) -> Archive | None:
@@ -296,14 +305,6 @@ def certificates_of(company_id: int) -> list[Certificate]:
     """Without keys and chains; the one that ends last first."""
     rows = _CERTIFICATES.rows(company_id)
     return [Certificate.from_db("default", _CERTIFICATE, row) for row in rows]
-
-
-def attempt_by_id(attempt_id: int) -> Attempt:
-    """Only what an answer changes is loaded, and saved. Raises DoesNotExist."""
-    rows = _ATTEMPT_BY_ID.rows(attempt_id)
-    if not rows:
-        raise Attempt.DoesNotExist
-    return Attempt.from_db("default", _ATTEMPT, rows[0])
 
 
 def locked_series(company_id: int, ambiente: str, modelo: int, serie: int) -> Series | None:

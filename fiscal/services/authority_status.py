@@ -43,19 +43,24 @@ class Situation:
         """Is the breaker open: no document may be sent?"""
         return self.down_since is not None
 
+    @property
+    def is_healthy(self) -> bool:
+        """Is no failure known?"""
+        return not (self.is_failing or self.is_open)
+
+    def lets_through(self, route: Route, *, now: datetime) -> bool:
+        """May a document go there? Not while the breaker is open: then only status calls may.
+
+        An authority that tells no status, as the AN, is tried again when the pause is over.
+        """
+        until = self.open_until
+        is_over = until is not None and until <= now and not registry.tells_status(route)
+        return not self.is_open or is_over
+
 
 def may_call(route: Route, *, now: datetime) -> bool:
-    """May a document go there? Not while the breaker is open: then only status calls may.
-
-    An authority that tells no status, as the AN, is tried again when the pause is over.
-    """
-    found = situation(route, now=now)
-    return not found.is_open or _is_over(found, route, now)
-
-
-def _is_over(found: Situation, route: Route, now: datetime) -> bool:
-    until = found.open_until
-    return until is not None and until <= now and not registry.tells_status(route)
+    """`Situation.lets_through` of what is known now."""
+    return situation(route, now=now).lets_through(route, now=now)
 
 
 def situation(route: Route, *, now: datetime) -> Situation:

@@ -59,6 +59,8 @@ def _alone(until: float) -> int:
 
 def _together(until: float) -> int:
     n, running = 0, set[Future[int]]()
+    if _n_due(until) == senders():  # more than this process can have on their way: it wants help
+        calls.call(TASK)
     while (n_due := _n_due(until)) or running:
         if n_due == 1 and not running:  # the usual case: no thread for it
             found = int(delivery.advance_next())

@@ -22,6 +22,7 @@ from fiscal.authorities.sefaz import Sefaz
 from fiscal.models import Attempt, Company, FiscalDocument, State
 from fiscal.selectors import hot_rows
 from fiscal.services import archive, authority_status, company_queue, consumption, verdicts
+from fiscal.services.authority_status import Situation
 from fiscal.services.certificates import credentials_of
 from lib import clock
 from lib.compiled import CompiledInsert, CompiledUpdate
@@ -51,6 +52,7 @@ class Sending:
     id_lote: str
     xml: bytes
     to: Sefaz
+    is_healthy: bool  # no failure of the authority was known: an answer forgives nothing
 
 
 # What archives the bytes of a signature that was just made, and answers them.
@@ -133,9 +135,10 @@ def begin_row(document: FiscalDocument, keep: Keep | None, *, now: datetime) -> 
     until: datetime | None = now + DEADLINE
     if not document.awaits_epec:  # what is to be announced first is only saved (CON-5)
         to = authority_of(document)
-        until = _blocked_until(document, to.route, now)
+        known = authority_status.situation(to.route, now=now)
+        until = _blocked_until(document, to.route, known, now)
         if until is None:
-            return _open(document, keep, to, now)
+            return _open(document, keep, to, now, is_healthy=known.is_healthy)
     document.next_attempt_at = until
     hot_rows.keep_progress(document)
     if keep:
@@ -143,12 +146,14 @@ def begin_row(document: FiscalDocument, keep: Keep | None, *, now: datetime) -> 
     return None
 
 
-def _blocked_until(document: FiscalDocument, route: Route, now: datetime) -> datetime | None:
+def _blocked_until(
+    document: FiscalDocument, route: Route, known: Situation, now: datetime
+) -> datetime | None:
     """When it may go, if not now: the company stopped, the taxpayer throttled, nobody there."""
     blocked = _told_to_wait(document, now)
     if blocked is not None:
         return blocked
-    if not authority_status.may_call(route, now=now):
+    if not known.lets_through(route, now=now):
         return now + authority_status.EVERY
     return _counted_out(document, now)
 
@@ -178,7 +183,9 @@ def _counted_out(document: FiscalDocument, now: datetime) -> datetime | None:
     return None
 
 
-def _open(document: FiscalDocument, keep: Keep | None, to: Sefaz, now: datetime) -> Sending:
+def _open(
+    document: FiscalDocument, keep: Keep | None, to: Sefaz, now: datetime, *, is_healthy: bool
+) -> Sending:
     document.begin(again_at=now + DEADLINE)
     document.id_lote = new_lote(now)
     hot_rows.keep_progress(document)
@@ -195,7 +202,7 @@ def _open(document: FiscalDocument, keep: Keep | None, to: Sefaz, now: datetime)
         started_at=now,
     )
     _INSERT.insert(attempt)
-    return Sending(attempt.pk, document.pk, document.company, document.id_lote, xml, to)
+    return Sending(attempt.pk, document.pk, document.company, document.id_lote, xml, to, is_healthy)
 
 
 def new_lote(now: datetime) -> str:
@@ -219,6 +226,8 @@ def record_answer(sending: Sending, answer: Answer, *, now: datetime) -> FiscalD
     document, attempt = _locked(sending)
     attempt.reply = archive.packed(answer.raw)
     attempt.elapsed_ms = answer.elapsed_ms
+    if not sending.is_healthy:
+        authority_status.record_success(sending.to.route, now=now)
     verdicts.apply(document, attempt, answer, route=sending.to.route, now=now, sent=sending.xml)
     _close(attempt, now)
     return document
@@ -270,7 +279,7 @@ def record_lost(sending: Sending, error: Lost, *, now: datetime) -> FiscalDocume
 def _locked(sending: Sending) -> tuple[FiscalDocument, Attempt]:
     # The lock on the document is the one on its attempts.
     document = hot_rows.relocked_document(sending.document_id, sending.company)
-    return document, hot_rows.attempt_by_id(sending.attempt_id)
+    return document, Attempt(pk=sending.attempt_id)  # only what _CLOSE writes is of use
 
 
 def _close(attempt: Attempt, now: datetime) -> None:

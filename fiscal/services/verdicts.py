@@ -75,7 +75,6 @@ def apply(
         log.info("document.late_answer", extra={"nota_id": document.pk})
         return
     found = _class_of(reply)
-    authority_status.record_success(route, now=now)
     _EFFECTS.get(found, _recover)(reply)
     keep_progress(document)
 
