@@ -24,6 +24,9 @@ WATCHDOG_EVERY = 30.0
 # The queue looks at its schedules 31 s after its start and every 30 s: before this much time an old
 # heartbeat says nothing about the cluster that runs now.
 WATCHDOG_AFTER = 180.0
+# More processes than cores: threads of one wait for each other, and a client that came to a process
+# with many others would wait for all of them.
+WEB = ("--workers", "4", "--threads", "4")
 AUTHORITY_PATIENCE = 15.0  # seconds; making its keys takes less than one
 
 
@@ -117,7 +120,7 @@ def say_stopped() -> int:
 
 
 def gunicorn(host: str, port: int) -> list[str]:
-    """Two processes of four threads; a request cut off at a stop has ten seconds to end."""
+    """The site; a request cut off at a stop has ten seconds to end."""
     # As a module: the console script names the folder in which the environment was made.
     command = [
         str(PYTHON),
@@ -127,7 +130,7 @@ def gunicorn(host: str, port: int) -> list[str]:
         "-c",
         "python:devtools.gate",
     ]
-    command += ["--bind", f"{bracketed(host)}:{port}", "--workers", "2", "--threads", "4"]
+    command += ["--bind", f"{bracketed(host)}:{port}", *WEB]
     # Preloaded: imported once, while the database is prepared, and shared by the processes.
     command += ["--preload", "--graceful-timeout", "10", "--no-control-socket"]
     return [*command, "--log-level", "warning"]

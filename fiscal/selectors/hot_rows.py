@@ -62,9 +62,8 @@ _HOOK = _names(FiscalHook, "recent")
 _LOCKED_DOCUMENT = CompiledQuery(
     lambda pk: FiscalDocument.objects.filter(pk=pk).select_for_update().values_list(*_DOCUMENT)
 )
-IS_TO_SEND = models.Q(
-    state__in=(State.RECEBIDO, State.ASSINADO, State.CONTINGENCIA), superseded_by=None
-)
+# Whether one was replaced is seen when it is picked: asked here, PostgreSQL may sort all that wait.
+IS_TO_SEND = models.Q(state__in=(State.RECEBIDO, State.ASSINADO, State.CONTINGENCIA))
 
 
 def _to_send(now: datetime) -> models.QuerySet[FiscalDocument]:
@@ -75,7 +74,8 @@ def _to_send(now: datetime) -> models.QuerySet[FiscalDocument]:
 
 
 _LOCKED_TO_SEND = CompiledQuery(
-    lambda now: _to_send(now).select_for_update(skip_locked=True).values_list(*_DOCUMENT),
+    # The 1 in the statement itself: with a parameter the plan sorts all that wait.
+    lambda now: _to_send(now).select_for_update(skip_locked=True).values_list(*_DOCUMENT)[:1],
     marks=(_MOMENT,),
 )
 _IDS_TO_SEND = CompiledQuery(lambda now: _to_send(now).values_list("pk"), marks=(_MOMENT,))
@@ -221,7 +221,7 @@ def locked_next_to_send(now: datetime) -> FiscalDocument | None:
 
     None when there is none. Offline ones are among them, oldest first (CON-6).
     """
-    rows = _LOCKED_TO_SEND.rows(now, window=(0, 1))
+    rows = _LOCKED_TO_SEND.rows(now)
     return _with_company(FiscalDocument.from_db("default", _DOCUMENT, rows[0])) if rows else None
 
 

@@ -31,6 +31,7 @@ from billing.models import Contract, Invoice, InvoiceRule, Receivable, ServiceIt
 from billing.services.emission import emit_due
 from billing.services.materialise import extend
 from billing.services.tallies import merge_tallies
+from devtools.serve import WEB
 
 CLIENTS = 8
 TURNS = 8
@@ -205,7 +206,7 @@ def queries(*, at: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _server(payload: Path, engine: str) -> Iterator[int]:
-    """Gunicorn as `./dev run` starts it: two processes of four threads."""
+    """Gunicorn as `./dev run` starts it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -214,7 +215,7 @@ def _server(payload: Path, engine: str) -> Iterator[int]:
     if engine != POSTGRES:
         env.pop("DATABASE_URL", None)
     command = [sys.executable, "-m", "gunicorn", "benchmarks.api_server:application"]
-    command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", "--preload"]
+    command += ["--bind", f"127.0.0.1:{port}", *WEB, "--preload"]
     command += ["--log-level", "warning", "--no-control-socket", "-c", "python:devtools.gate"]
     server = subprocess.Popen(command, env=env, cwd=ROOT)
     try:

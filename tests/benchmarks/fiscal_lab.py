@@ -22,6 +22,8 @@ from urllib.parse import urlencode
 
 from benchmarks.lab import PATHS, POSTGRES, ROOT
 
+from devtools.serve import WEB
+
 START_SECONDS = 60
 TICKS = os.sysconf("SC_CLK_TCK")
 _ADDRESSES = re.compile(r"(https://\S+?), .*?(http://\S+)")
@@ -112,12 +114,12 @@ class Site:
 
 @contextlib.contextmanager
 def site(env: dict[str, str]) -> Iterator[Site]:
-    """Gunicorn as `./dev run` starts it: two processes of four threads."""
+    """Gunicorn as `./dev run` starts it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "config.wsgi:application"]
-    command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", "--preload"]
+    command += ["--bind", f"127.0.0.1:{port}", *WEB, "--preload"]
     command += ["--log-level", "warning", "--no-control-socket", "-c", "python:devtools.gate"]
     with _running(command, env) as process:
         _wait(port, process)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fiscal_lab
+from benchmarks import fiscal_lab, seeding
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Min
@@ -91,6 +91,10 @@ def _counted(work: Any) -> dict[str, int]:
 
 def _table(text: str) -> str:
     return "document" if "fiscal_fiscaldocument" in text.split("(")[0].split("SET")[0] else ""
+
+
+def analyse() -> None:
+    seeding.analyse()
 
 
 def senders() -> int:
