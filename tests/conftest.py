@@ -30,7 +30,8 @@ APPEND_ONLY = (
 
 
 # In these folders and modules the database is reached by other processes.
-BY_PROCESS = ("e2e/", "soak/", "test_dev_script", "test_benchmarks", "test_support_postgres")
+BY_PROCESS = ("e2e/", "soak/", "test_benchmarks")
+OF_NEITHER = ("test_dev_script", "test_support_postgres")  # they choose an engine by themselves
 DATABASE = {"db", "transactional_db"}
 
 
@@ -54,6 +55,8 @@ def _sees_database(item: pytest.Item) -> bool:
     asked = DATABASE & set(getattr(item, "fixturenames", ())) or item.get_closest_marker(
         "django_db"
     )
+    if any(name in item.nodeid for name in OF_NEITHER):
+        return False
     by_process = any(name in item.nodeid for name in BY_PROCESS)
     return bool(asked) or by_process or hasattr(getattr(item, "module", None), "subprocess")
 

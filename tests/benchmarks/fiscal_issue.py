@@ -180,10 +180,9 @@ class _Bench:
         at_once = WORKERS * self.senders
         rate, possible = (n - at_once) / took["queue"], at_once / LATENCY
         yield Row(
-            f"fiscal, NF-e pela fila, {n} à espera, {LATENCY * 1000:.0f} ms de latência, "
-            f"{at_once} por vez",
+            f"fiscal, NF-e pela fila, {n} à espera e {LATENCY * 1000:.0f} ms de latência",
             rate,
-            "notas/s",
+            f"notas/s ({at_once} por vez)",
             possible,
             rate / possible,
             f"≥ {LEAST_SHARE:g}x".replace(".", ",") if self.has_target else "",
