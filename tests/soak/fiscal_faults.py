@@ -86,6 +86,13 @@ class Script:
             self.tell("POST", "falhas", later)
             self.told += 1
 
+    def again(self, absent: list[str]) -> None:
+        """Tell those of `missing` once more, alone."""
+        kinds = {name.split()[0] for name in absent}
+        for step in self._steps:
+            if kinds & {rule["tipo"] for rule in step}:
+                self.tell("POST", "falhas", step)
+
     def end(self) -> None:
         """No more faults; those of the connection are in no journal, so they are counted here."""
         for rule in self.tell("GET", "falhas"):

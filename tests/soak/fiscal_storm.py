@@ -24,7 +24,8 @@ from fiscal.sandbox import server
 from fiscal.services import numbering
 
 WORKERS, CLIENTS = 4, 8
-KILLED = 0.12  # of the steps, a second or so each, end with a dead process
+PER_KILL = 40  # documents for each process that is killed
+KILLS_AT_ONCE = 3
 OUTAGE = 12.0  # seconds that São Paulo is down; a minute of the hurried clock is 2
 SKIPPED = 7  # numbers that an operator leaves out
 ENOUGH = 500  # from so many documents on, every fault must have struck
@@ -85,7 +86,7 @@ class Storm:
                 self.script.keep_up(done)
                 self._happen(done)
                 time.sleep(self.rng.uniform(0.3, 0.9))
-                if self.rng.random() < KILLED:
+                for _ in range(min(self._kills_due(done), KILLS_AT_ONCE)):
                     self._kill(self.rng.randrange(len(self.jobs)))
             self._end_outage()
         finally:
@@ -104,6 +105,10 @@ class Storm:
             code = process.exitcode
             if code or (code == 0 and job == ("work",)):
                 raise Wrong(f"{job} terminou sozinho com o código {code}")
+
+    def _kills_due(self, done: float) -> int:
+        """By documents, not by time: a fast machine must not be spared."""
+        return int(done * self.lab.documents / PER_KILL) - self.counts["processos mortos"]
 
     def _kill(self, number: int) -> None:
         """A worker, or a server in the middle of requests: its clients ask again."""
