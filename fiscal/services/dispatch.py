@@ -68,11 +68,18 @@ def _together(until: float) -> int:
             more = min(n_due, senders() - len(running))
             running |= {_pool().submit(_in_thread, until) for _ in range(more)}
             done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
-            found = sum(one.result() for one in done)
+            found = sum(_counted(done, running))
         if not found and n_due:  # somebody else is at them
             time.sleep(POLL_SECONDS)
         n += found
     return n
+
+
+def _counted(done: set[Future[int]], running: set[Future[int]]) -> list[int]:
+    """What ended senders dealt with; raises what one stumbled over, when the others have ended."""
+    if any(one.exception() for one in done):
+        wait(running)
+    return [one.result() for one in done]
 
 
 def _n_due(until: float) -> int:
