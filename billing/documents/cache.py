@@ -13,9 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import DatabaseError, Error, connection, transaction
-from django.db.models import Q, QuerySet, Sum
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, Actor, record
@@ -23,7 +21,7 @@ from billing.documents.context import Source, invoice_source
 from billing.documents.printing import PdfFailed, print_source
 from billing.models import Invoice, Party, PdfCache
 from billing.services.templates import install_default_templates
-from lib import clock
+from lib import clock, pruning
 from lib.compiled import CompiledQuery
 from lib.locks import exclusive
 from lib.pdf import RenderedPdf
@@ -36,7 +34,6 @@ TOUCH_EVERY = timedelta(minutes=1)
 # A rendering takes up to 65 s of processor time; whoever waits longer is told to come back.
 WAIT_SECONDS = 60.0
 MAX_READINGS = 5
-ROWS_PER_BATCH = 200  # some 10 MB; the writer's lock is given back in between
 
 
 # One row, as _store keeps it; whether it is still the right one its source_hash tells.
@@ -206,37 +203,8 @@ def purge() -> int:
 
     Answers how many. Each batch commits by itself; safe to run twice and to be cut.
     """
-    now = clock.now()
-    old = Q(created_at__lt=now - timedelta(days=settings.PDF_CACHE_DAYS))
-    unread = Q(last_accessed__lt=now - timedelta(days=settings.PDF_CACHE_IDLE_DAYS))
-    count = _delete(PdfCache.objects.filter(old | unread))
-    count += _shrink(settings.PDF_CACHE_MAX_BYTES)
+    count = pruning.prune(PdfCache, now=clock.now())
     log.info("pdf_cache.purged", extra={"n_rows": count})
-    return count
-
-
-def _delete(rows: QuerySet[PdfCache]) -> int:
-    count = 0
-    while ids := list(rows.order_by("id").values_list("id", flat=True)[:ROWS_PER_BATCH]):
-        count += PdfCache.objects.filter(id__among=ids).delete()[0]
-    return count
-
-
-def _shrink(limit: int) -> int:
-    """Delete the least recently read PDFs until all together are within `limit` bytes."""
-    excess = (PdfCache.objects.aggregate(total=Sum("size"))["total"] or 0) - limit
-    count = 0
-    while excess > 0:
-        oldest = PdfCache.objects.order_by("last_accessed", "id").values_list("id", "size")
-        ids = []
-        for pk, size in oldest[:ROWS_PER_BATCH]:
-            if excess <= 0:
-                break
-            ids.append(pk)
-            excess -= size
-        if not ids:
-            break
-        count += PdfCache.objects.filter(id__among=ids).delete()[0]
     return count
 
 
@@ -259,6 +227,6 @@ def clear(
     if organization_id is not None:
         target = target or Party.objects.get_of(account, pk=organization_id)
         rows = rows.filter(invoice__organization_id=organization_id)
-    count = _delete(rows)
+    count = pruning.delete(rows)
     record(account, actor=actor, action="cache_pdf.limpo", target=target, after={"count": count})
     return count

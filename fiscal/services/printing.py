@@ -13,9 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import DatabaseError, Error, transaction
-from django.db.models import Q, QuerySet, Sum
 
 from fiscal.documents.nfe.danfe import (
     LAYOUT_VERSION,
@@ -34,7 +32,7 @@ from fiscal.selectors.documents import shown_xml
 from fiscal.services import archive
 from fiscal.services.companies import option
 from fiscal.services.signing_step import local_time
-from lib import clock
+from lib import clock, pruning
 from lib.locks import exclusive
 from lib.pdf import ENGINE_VERSION, RenderFailed
 
@@ -42,7 +40,6 @@ log = logging.getLogger(__name__)
 
 TOUCH_EVERY = timedelta(hours=1)
 WAIT_SECONDS = 60.0
-ROWS_PER_BATCH = 200
 _NFCE = 65
 
 
@@ -252,34 +249,6 @@ def purge(*, now: datetime) -> int:
 
     Answers how many. Each batch commits by itself; safe to run twice and to be cut.
     """
-    old = Q(created_at__lt=now - timedelta(days=settings.PDF_CACHE_DAYS))
-    unread = Q(last_accessed__lt=now - timedelta(days=settings.PDF_CACHE_IDLE_DAYS))
-    count = _delete(PrintCache.objects.filter(old | unread))
-    count += _shrink(settings.PDF_CACHE_MAX_BYTES)
+    count = pruning.prune(PrintCache, now=now)
     log.info("print_cache.purged", extra={"n_rows": count})
-    return count
-
-
-def _delete(rows: QuerySet[PrintCache]) -> int:
-    count = 0
-    while ids := list(rows.order_by("id").values_list("id", flat=True)[:ROWS_PER_BATCH]):
-        count += PrintCache.objects.filter(id__in=ids).delete()[0]
-    return count
-
-
-def _shrink(limit: int) -> int:
-    """Delete the least recently read prints until all together are within `limit` bytes."""
-    excess = (PrintCache.objects.aggregate(total=Sum("size"))["total"] or 0) - limit
-    count = 0
-    while excess > 0:
-        rows = PrintCache.objects.order_by("last_accessed", "id").values_list("id", "size")
-        ids = []
-        for pk, size in rows[:ROWS_PER_BATCH]:
-            if excess <= 0:
-                break
-            ids.append(pk)
-            excess -= size
-        if not ids:
-            break
-        count += PrintCache.objects.filter(id__in=ids).delete()[0]
     return count

@@ -38,7 +38,7 @@ from billing.documents import cache
 from billing.documents.cache import PdfFailed, clear, invoice_pdf, purge
 from billing.models import DocumentTemplate, Invoice, InvoiceLine, OrganizationProfile, PdfCache
 from billing.services.invoices import void_invoice
-from lib import clock
+from lib import clock, pruning
 from lib.errors import NotFound
 from lib.locks import exclusive
 
@@ -585,7 +585,7 @@ def test_at_the_size_limit_nothing_goes_and_purging_twice_is_once(invoices, sett
 
 @pytest.mark.django_db
 def test_a_purge_goes_in_batches(invoices, settings, monkeypatch):
-    monkeypatch.setattr(cache, "ROWS_PER_BATCH", 1)
+    monkeypatch.setattr(pruning, "ROWS_PER_BATCH", 1)
     settings.PDF_CACHE_MAX_BYTES = 1000
     for invoice in invoices:
         stored(invoice, created=95 if invoice is invoices[0] else 1)
