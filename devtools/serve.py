@@ -24,8 +24,8 @@ WATCHDOG_EVERY = 30.0
 # The queue looks at its schedules 31 s after its start and every 30 s: before this much time an old
 # heartbeat says nothing about the cluster that runs now.
 WATCHDOG_AFTER = 180.0
-# More processes than cores: threads of one wait for each other, and a client that came to a process
-# with many others would wait for all of them.
+# More processes than cores, so that a client that came to a process with many others does not wait
+# for all of them. On two cores `./dev bench` shows no clear difference to two processes.
 WEB = ("--workers", "4", "--threads", "4")
 AUTHORITY_PATIENCE = 15.0  # seconds; making its keys takes less than one
 
