@@ -565,12 +565,21 @@ def test_manage_works_in_the_folder_of_the_caller(tmp_path):
 
 
 def test_test_runs_what_was_asked_on_both_engines():
-    done = dev("test", "-q", "tests/test_dev_script.py", "-k", "pinned_lines")
+    done = dev("test", "-q", "tests/accounts/test_tokens.py", "-k", "only_the_hash")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("1 passed") == 2
     assert "Resumo: sqlite aprovado em" in done.stderr
     assert "; postgres aprovado em" in done.stderr
+
+
+def test_what_no_database_can_change_is_not_run_again():
+    done = dev("test", "-q", "tests/test_dev_script.py", "-k", "pinned_lines")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("1 passed") == 1
+    assert "Nenhum destes testes depende do banco de dados." in done.stderr
+    assert "postgres" not in done.stderr.partition("Resumo:")[2]
 
 
 def test_a_run_of_no_test_is_not_a_success():
