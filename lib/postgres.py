@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.signals import connection_created
 
 
@@ -43,10 +45,27 @@ def install() -> None:
     connection_created.connect(_set_up, dispatch_uid="lib.postgres")
 
 
-def prepares(cursor: Any) -> None:
-    """Let PostgreSQL keep the plan of the statement that this cursor executes, if it comes often.
+def fetched(sql: str, values: Sequence[Any], *, keeps_plan: bool = True) -> list[Any]:
+    """The rows of a statement, on either engine.
 
-    Django's cursors write the values into the statement, so that each is planned anew.
+    PostgreSQL keeps the plan of one that comes often, unless told otherwise. Django's cursors write
+    the values into the statement, so that each is planned anew; and where nobody listens to
+    statements, theirs is not needed around ours either.
     """
-    if cursor.db.vendor == "postgresql":
-        cursor.cursor = psycopg.Cursor(cursor.db.connection)
+    db: Any = connections[DEFAULT_DB_ALIAS]
+    if db.vendor != "postgresql" or not keeps_plan or db.execute_wrappers or db.queries_logged:
+        return _listened_to(db, sql, values, keeps_plan)
+    db.ensure_connection()
+    db.validate_no_broken_transaction()
+    with db.wrap_database_errors, psycopg.Cursor(db.connection) as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+
+
+def _listened_to(db: Any, sql: str, values: Sequence[Any], keeps_plan: bool) -> list[Any]:
+    with db.cursor() as cursor:
+        if keeps_plan and db.vendor == "postgresql":
+            cursor.cursor = psycopg.Cursor(db.connection)
+        cursor.execute(sql, values)
+        rows: list[Any] = cursor.fetchall()
+        return rows

@@ -168,9 +168,3 @@ class Series(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.modelo}/{self.serie} ({self.ambiente})"
-
-    def take_next(self) -> int:
-        """The number, and one more for the next; the caller holds the row's lock and saves."""
-        number = self.next_number
-        self.next_number += 1
-        return number

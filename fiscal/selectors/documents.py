@@ -57,7 +57,7 @@ def last_carta_correcao(document: FiscalDocument) -> FiscalEvent | None:
 def shown_xml(document: FiscalDocument) -> Archive | None:
     """The XML that is published: the authorized one; the signed one of an offline or announced
     document, which is out in the world without it."""
-    found = hot_rows.published_xml(document.pk)
+    found = hot_rows.published_xml(document)
     is_out = document.is_offline or document.is_announced or document.state == State.DENEGADO
     if found is None and is_out:
         rows = Archive.objects.filter(document=document, kind=Archive.Kind.SIGNED)

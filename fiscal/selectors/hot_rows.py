@@ -26,6 +26,7 @@ from fiscal.models import (
     State,
     VoidState,
 )
+from lib import postgres
 from lib.compiled import CompiledInsert, CompiledQuery, CompiledUpdate
 
 
@@ -79,9 +80,21 @@ _LOCKED_TO_SEND = CompiledQuery(
     marks=(_MOMENT,),
 )
 _IDS_TO_SEND = CompiledQuery(lambda now: _to_send(now).values_list("pk"), marks=(_MOMENT,))
+_TOOK_A_PLACE_AND_HAS_EVENTS = (
+    models.Exists(
+        FiscalDocument.objects.filter(superseded_by_id=models.OuterRef("pk")).exclude(
+            pk=models.OuterRef("pk")
+        )
+    ),
+    models.Exists(
+        FiscalEvent.objects.filter(document=models.OuterRef("pk"), state=EventState.REGISTRADO)
+    ),
+)
 _RELOCKED_DOCUMENT = CompiledQuery(
     lambda pk: (
-        FiscalDocument.objects.filter(pk=pk).select_for_update().values_list(*_WITHOUT_PAYLOAD)
+        FiscalDocument.objects.filter(pk=pk)
+        .select_for_update()
+        .values_list(*_WITHOUT_PAYLOAD, *_TOOK_A_PLACE_AND_HAS_EVENTS)
     )
 )
 _DOCUMENT_BY_REF = CompiledQuery(
@@ -97,16 +110,7 @@ _LOCKED_BY_REF = CompiledQuery(
     marks=(None, "the environment", _MODELO, "the ref"),
 )
 _AROUND = CompiledQuery(
-    lambda pk: FiscalDocument.objects.filter(pk=pk).values_list(
-        models.Exists(
-            FiscalDocument.objects.filter(superseded_by_id=models.OuterRef("pk")).exclude(
-                pk=models.OuterRef("pk")
-            )
-        ),
-        models.Exists(
-            FiscalEvent.objects.filter(document=models.OuterRef("pk"), state=EventState.REGISTRADO)
-        ),
-    )
+    lambda pk: FiscalDocument.objects.filter(pk=pk).values_list(*_TOOK_A_PLACE_AND_HAS_EVENTS)
 )
 _PUBLISHED_XML = CompiledQuery(
     lambda pk: (
@@ -134,35 +138,52 @@ _CERTIFICATES = CompiledQuery(
         .values_list(*_CERTIFICATE)
     )
 )
+_KEY_OF_SERIES = (None, "the environment", _MODELO, _SERIE)
 _LOCKED_SERIES = CompiledQuery(
     lambda company, ambiente, modelo, serie: (
         Series.objects.filter(company_id=company, ambiente=ambiente, modelo=modelo, serie=serie)
         .select_for_update()
         .values_list(*_SERIES)
     ),
-    marks=(None, "the environment", _MODELO, _SERIE),
+    marks=_KEY_OF_SERIES,
 )
-_NUMBER_HOLDER = CompiledQuery(
-    lambda company, ambiente, modelo, serie, numero: FiscalDocument.objects.filter(
+# The names are those of our own model.
+_COUNTED = (
+    f"UPDATE {Series._meta.db_table} SET next_number = next_number + 1 "  # noqa: S608
+    "WHERE company_id = %s AND ambiente = %s AND modelo = %s AND serie = %s "
+    "RETURNING next_number - 1"
+)
+
+
+def _holders(
+    company: int, ambiente: str, modelo: int, serie: int, numero: int
+) -> models.QuerySet[FiscalDocument]:
+    rows: models.QuerySet[FiscalDocument] = FiscalDocument.objects.filter(
         company_id=company, ambiente=ambiente, modelo=modelo, serie=serie, numero=numero
-    ).values_list("pk"),
-    marks=(None, "the environment", _MODELO, _SERIE, _NUMERO),
+    )
+    return rows
+
+
+def _voids(
+    company: int, ambiente: str, modelo: int, serie: int, numero: int
+) -> models.QuerySet[Inutilizacao]:
+    rows: models.QuerySet[Inutilizacao] = Inutilizacao.objects.filter(
+        company_id=company, ambiente=ambiente, modelo=modelo, serie=serie,
+        first__lte=numero, last__gte=numero,
+    )  # fmt: skip
+    return rows.exclude(state=VoidState.REJEITADA).order_by("-last")
+
+
+_NUMBER_HOLDER = CompiledQuery(
+    lambda *of_number: _holders(*of_number).values_list("pk"), marks=(*_KEY_OF_SERIES, _NUMERO)
 )
-_VOID_OF_NUMBER = CompiledQuery(
-    lambda company, ambiente, modelo, serie, numero: (
-        Inutilizacao.objects.filter(
-            company_id=company,
-            ambiente=ambiente,
-            modelo=modelo,
-            serie=serie,
-            first__lte=numero,
-            last__gte=numero,
-        )
-        .exclude(state=VoidState.REJEITADA)
-        .order_by("-last")
-        .values_list("last")
+# One row, of the company itself: what else is asked for has none in the usual case.
+_USE_OF_NUMBER = CompiledQuery(
+    lambda company, *of_number: Company.objects.filter(pk=company).values_list(
+        models.Subquery(_voids(company, *of_number).values("last")[:1]),
+        models.Exists(_holders(company, *of_number)),
     ),
-    marks=(None, "the environment", _MODELO, _SERIE, _NUMERO),
+    marks=(*_KEY_OF_SERIES, _NUMERO),
 )
 _AUTHORITY = CompiledQuery(
     lambda authority, modelo, ambiente, uf: AuthorityStatus.objects.filter(
@@ -235,8 +256,10 @@ def relocked_document(document_id: int, company: Company) -> FiscalDocument:
     rows = _RELOCKED_DOCUMENT.rows(document_id)
     if not rows:
         raise FiscalDocument.DoesNotExist
-    document = FiscalDocument.from_db("default", _WITHOUT_PAYLOAD, rows[0])
+    *values, took_a_place, has_events = rows[0]
+    document = FiscalDocument.from_db("default", _WITHOUT_PAYLOAD, values)
     document.company = company
+    document.__dict__["_around"] = took_a_place, has_events
     return document
 
 
@@ -284,10 +307,18 @@ def _around(document: FiscalDocument) -> tuple[bool, bool]:
     return found
 
 
-def published_xml(document_id: int) -> Archive | None:
+def published_xml(document: FiscalDocument) -> Archive | None:
     """The authorized XML, or the imported one."""
-    rows = _PUBLISHED_XML.rows(document_id, window=(0, 1))
+    kept: Archive | None = document.__dict__.get("_published")
+    if kept is not None:
+        return kept
+    rows = _PUBLISHED_XML.rows(document.pk, window=(0, 1))
     return Archive.from_db("default", _ARCHIVE, rows[0]) if rows else None
+
+
+def remember_published(document: FiscalDocument, archive: Archive) -> None:
+    """The authorized XML was kept just now: spares `published_xml` looking for it."""
+    document.__dict__["_published"] = archive
 
 
 def document_with_company(document_id: int) -> FiscalDocument:
@@ -318,10 +349,18 @@ def is_number_taken(company_id: int, ambiente: str, modelo: int, serie: int, num
     return bool(_NUMBER_HOLDER.rows(company_id, ambiente, modelo, serie, numero))
 
 
-def voided_up_to(company_id: int, ambiente: str, modelo: int, serie: int, numero: int) -> int:
-    """The last number of the range that voids `numero`, or is asked to; 0 without any."""
-    rows = _VOID_OF_NUMBER.rows(company_id, ambiente, modelo, serie, numero, window=(0, 1))
-    return int(rows[0][0]) if rows else 0
+def counted(company_id: int, ambiente: str, modelo: int, serie: int) -> int | None:
+    """The next number of a series, counted up under the lock of its row; None without a row."""
+    rows = postgres.fetched(_COUNTED, [company_id, ambiente, modelo, serie])
+    return int(rows[0][0]) if rows else None
+
+
+def use_of_number(
+    company_id: int, ambiente: str, modelo: int, serie: int, numero: int
+) -> tuple[int | None, bool]:
+    """(last number of the range that voids `numero` or is asked to, does a document hold it?)"""
+    last, is_taken = _USE_OF_NUMBER.rows(company_id, ambiente, modelo, serie, numero)[0]
+    return last, bool(is_taken)
 
 
 def authority_rows(authority: str, modelo: int, ambiente: str, uf: str) -> list[AuthorityStatus]:

@@ -41,13 +41,17 @@ def keep(
     together; without a key, that of `at`.
     """
     month = f"20{document.chave[2:6]}" if document.chave else f"{at:%Y%m}"
-    same = Archive.objects.filter(document=document, kind=kind, name=name)
     digest = hashlib.sha256(content).hexdigest()
-    found: Archive | None = None if is_first else same.filter(sha256=digest).first()
-    return found or _create(
+    return (not is_first and _same(document, kind, name, digest)) or _create(
         document.account_id, document.company_id, document.ambiente,
         month, kind, name, content, digest, at, document,
     )  # fmt: skip
+
+
+def _same(document: FiscalDocument, kind: str, name: str, digest: str) -> Archive | None:
+    rows = Archive.objects.filter(document=document, kind=kind, name=name, sha256=digest)
+    found: Archive | None = rows.first()
+    return found
 
 
 def keep_for_company(

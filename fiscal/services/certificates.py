@@ -45,8 +45,8 @@ _COPIED = ("key", "pem", "thumbprint", "subject", "serial", "document", "not_bef
 
 
 @dataclass(frozen=True)
-class _Open:
-    """The opened certificate of a company."""
+class Open:
+    """The opened certificate of a company: what signs, and what is shown in TLS."""
 
     certificate_id: int
     signer: Signer
@@ -57,22 +57,18 @@ class _Open:
 
 
 # SIG-9: by company, so that a renewal takes the place of what it replaces.
-_open: OrderedDict[int, _Open] = OrderedDict()
+_open: OrderedDict[int, Open] = OrderedDict()
 _lock = Lock()
 
 
 def signer_of(company: Company, *, at: datetime | None = None) -> Signer:
-    """What signs for the company at the moment `at` (default: now).
-
-    Raises CertificateExpired when none of its certificates is valid then (CRT-5: a refusal of
-    ours, before the authority's 281 and 291), NoCertificate when it has none.
-    """
-    return _opened(company, at or clock.now()).signer
+    """What signs for the company. Raises as `opened` does."""
+    return opened(company, at=at).signer
 
 
 def credentials_of(company: Company, *, at: datetime | None = None) -> Credentials:
-    """What the company shows to the authorities in TLS. Raises as `signer_of` does."""
-    return _opened(company, at or clock.now()).credentials
+    """What the company shows to the authorities in TLS. Raises as `opened` does."""
+    return opened(company, at=at).credentials
 
 
 def current(company: Company, *, at: datetime) -> Certificate:
@@ -98,10 +94,15 @@ def forget(company_id: int) -> None:
         connections.drop(found.credentials.thumbprint)
 
 
-def _opened(company: Company, at: datetime) -> _Open:
-    """Raises CertificateExpired, NoCertificate."""
+def opened(company: Company, *, at: datetime | None = None) -> Open:
+    """The company's certificate of the moment `at` (default: now), looked up in the database and
+    opened once in this process.
+
+    Raises CertificateExpired when none of its certificates is valid then (CRT-5: a refusal of
+    ours, before the authority's 281 and 291), NoCertificate when it has none.
+    """
     try:
-        chosen = current(company, at=at)
+        chosen = current(company, at=at or clock.now())
     except (CertificateExpired, NoCertificate):
         forget(company.pk)
         raise
@@ -114,20 +115,20 @@ def _opened(company: Company, at: datetime) -> _Open:
     return _remember(company.pk, _read(chosen))
 
 
-def _remember(company_id: int, opened: _Open) -> _Open:
+def _remember(company_id: int, found: Open) -> Open:
     with _lock:
-        _open[company_id] = opened
+        _open[company_id] = found
         oldest = next(iter(_open)) if len(_open) > MAX_OPEN else None
     if oldest is not None:
         forget(oldest)
-    return opened
+    return found
 
 
-def _read(chosen: Certificate) -> _Open:
+def _read(chosen: Certificate) -> Open:
     row = Certificate.objects.get(pk=chosen.pk, thumbprint=chosen.thumbprint)
     key, pem = decrypt(row.key, purpose=PURPOSE).encode(), row.pem.encode()
     credentials = Credentials(thumbprint=row.thumbprint, certificate_pem=pem, key_pem=key)
-    return _Open(row.pk, Signer.from_pem(key, pem), credentials)
+    return Open(row.pk, Signer.from_pem(key, pem), credentials)
 
 
 # --- keeping -----------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -28,7 +27,7 @@ from fiscal.services import (
     transmit,
     verdicts,
 )
-from fiscal.services.signing_step import NORMAL, Mode
+from fiscal.services.signing_step import NORMAL, Mode, Signature
 from fiscal.services.transmit import Pick, Sending
 from lib import clock
 from lib.errors import DomainError
@@ -164,7 +163,7 @@ class _Unsignable(Exception):
         self.reason = reason
 
 
-def _signature_due(document: FiscalDocument) -> Callable[[], bytes] | None:
+def _signature_due(document: FiscalDocument) -> Signature | None:
     """First signature, a dated NFC-e (704), or the way that contingency asks for now (CON-2).
 
     For `transmit.begin`, whose transaction it runs in. Raises _Unsignable.

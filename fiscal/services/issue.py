@@ -32,11 +32,10 @@ from fiscal.services import (
     signing_step,
     transmit,
 )
-from fiscal.services.certificates import signer_of
+from fiscal.services.certificates import Open, opened
 from fiscal.services.companies import csc_of
 from fiscal.services.signing_step import LEASE, NORMAL, OFFLINE, Mode
 from fiscal.services.transmit import Sending
-from fiscal.signing import Signer
 from lib import clock
 from lib.br import document_kind, normalise_document
 
@@ -72,14 +71,14 @@ def issue_document(
     """
     now = clock.now()
     refuse_ref(ref, modelo=modelo)
-    signer = signer_for(company, ambiente=ambiente, modelo=modelo, now=now)
+    certificate = certificate_for(company, ambiente=ambiente, modelo=modelo, now=now)
     refuse_issuer(company, body)
-    data = signing_step.checked(
-        company, body, modelo=modelo, ambiente=ambiente, now=now, offline=offline
-    )
     is_now = is_synchronous(company, ambiente=ambiente, modelo=modelo)
+    # What is signed now is held against the schema then, and a fault gives its number back.
+    read = signing_step.prepared if is_now else signing_step.checked
+    data = read(company, body, modelo=modelo, ambiente=ambiente, now=now, offline=offline)
     accepted = _Accepted(
-        company, ambiente, modelo, ref, dict(body), data, offline, is_now, signer, now
+        company, ambiente, modelo, ref, dict(body), data, offline, is_now, certificate, now
     )
     document = accepted.keep()
     return delivery.issue_now(document.pk, accepted.sending) if is_now else document
@@ -105,15 +104,15 @@ def refuse_ref(ref: str, *, modelo: int) -> None:
         )
 
 
-def signer_for(company: Company, *, ambiente: str, modelo: int, now: datetime) -> Signer:
-    """What will sign; raises for whatever of the company's record stops its documents."""
+def certificate_for(company: Company, *, ambiente: str, modelo: int, now: datetime) -> Open:
+    """What will sign and send; raises for whatever of the company's record stops its documents."""
     if not company.emits(modelo):
         raise NotEnabled()
-    signer = signer_of(company, at=now)
+    certificate = opened(company, at=now)
     if modelo == NFCE and csc_of(company, ambiente) is None:
         other = "homologacao" if ambiente == "producao" else "producao"
         raise EnvironmentNotConfigured() if csc_of(company, other) else CompanyNotConfigured()
-    return signer
+    return certificate
 
 
 def refuse_issuer(company: Company, body: Mapping[str, Any]) -> None:
@@ -149,12 +148,12 @@ class _Accepted:
         data: Data,
         offline: bool,
         is_now: bool,
-        signer: Signer,
+        certificate: Open,
         now: datetime,
     ) -> None:
         self.company, self.ambiente, self.modelo = company, ambiente, modelo
         self.ref, self.body, self.data = ref, body, data
-        self.offline, self.is_now, self.signer, self.now = offline, is_now, signer, now
+        self.offline, self.is_now, self.certificate, self.now = offline, is_now, certificate, now
         self.sending: Sending | None = None
 
     def keep(self) -> FiscalDocument:
@@ -222,13 +221,13 @@ class _Accepted:
         bound, announced = event_epec.bound_mode(document), document.chave
         mode = bound or self._mode()
         document.company = self.company
-        keep = signing_step.sign_row(
-            document, data=self.data, now=self.now, mode=mode, signer=self.signer
+        signature = signing_step.sign_row(
+            document, data=self.data, now=self.now, mode=mode, certificate=self.certificate
         )
         if bound:
             event_epec.refuse_other_key(document, announced)
         if self.is_now and mode.tp_emis != OFFLINE:
-            self.sending = transmit.begin_row(document, keep, now=self.now)
+            self.sending = transmit.begin_row(document, signature, now=self.now)
             return document
         if mode.tp_emis == OFFLINE:
             document.enter_offline(again_at=self.now + LEASE)
@@ -236,7 +235,7 @@ class _Accepted:
             document.next_attempt_at = self.now
             dispatch.call()
         hot_rows.keep_progress(document)
-        keep()
+        signature.keep()
         return document
 
     def _mode(self) -> Mode:

@@ -10,14 +10,12 @@ from django.db.models import Max
 from fiscal.errors import InvalidRequest
 from fiscal.models import Company, FiscalDocument, Inutilizacao, Series, VoidState
 from fiscal.selectors import hot_rows
-from lib.compiled import CompiledUpdate
 
 LAST_NUMBER = 999_999_999  # nNF has nine digits
 KINDS = {55: "nfe", 65: "nfce", 57: "cte", 67: "cte_os", 58: "mdfe"}
 COMPANY_SERIES = range(890)  # NUM-7: 890–919 are issued by the authority itself
 PERSON_SERIES = range(920, 970)
 NUMBER_TAKEN = 'Parâmetro "numero" inválido: já há uma nota com este número e série.'
-_COUNT = CompiledUpdate(Series, "next_number")
 
 
 def take_number(
@@ -25,20 +23,32 @@ def take_number(
 ) -> tuple[int, int]:
     """(series, number) of the next document, in the caller's transaction (NUM-1, NUM-8).
 
-    The number is used exactly when that transaction commits: a rollback gives it back. Numbers
-    that were voided ahead of the counter are passed over. Without `serie`, the company's default
-    for the model. Raises InvalidRequest for a series that the
-    issuer may not use (NUM-7) and when the series has no number left.
+    The number is used exactly when that transaction commits: a rollback gives it back. Numbers are
+    passed over that were voided ahead of the counter (206 for ever), and that a client who numbers
+    by itself has used. Without `serie`, the company's default for the model. Raises InvalidRequest,
+    and the transaction must not be committed then, for a series that the issuer may not use (NUM-7)
+    and when the series has no number left.
     """
     serie = default_serie(company, ambiente=ambiente, modelo=modelo) if serie is None else serie
     _refuse_series(company, serie)
-    series = locked_series(company, ambiente=ambiente, modelo=modelo, serie=serie)
-    _pass_over_voided(series)
-    if series.next_number > LAST_NUMBER:
-        raise InvalidRequest(f"A série {serie} não tem mais números.")
-    number = series.take_next()
-    _COUNT.write(series)
-    return serie, number
+    key = (company.pk, ambiente, modelo, serie)
+    while True:
+        number = hot_rows.counted(*key)
+        if number is None:
+            locked_series(company, ambiente=ambiente, modelo=modelo, serie=serie)
+            continue
+        if number > LAST_NUMBER:
+            raise InvalidRequest(f"A série {serie} não tem mais números.")
+        voided_to, is_taken = hot_rows.use_of_number(*key, number)
+        if voided_to:
+            Series.objects.filter(**series_key(*key)).update(next_number=voided_to + 1)
+        elif not is_taken:
+            return serie, number
+
+
+def series_key(company_id: int, ambiente: str, modelo: int, serie: int) -> dict[str, Any]:
+    """What finds the row of a series."""
+    return {"company_id": company_id, "ambiente": ambiente, "modelo": modelo, "serie": serie}
 
 
 def locked_series(company: Company, *, ambiente: str, modelo: int, serie: int) -> Series:
@@ -82,13 +92,6 @@ def chosen_number(
 def _refuse_series(company: Company, serie: int) -> None:
     if serie not in allowed_series(company):
         raise InvalidRequest(f'Parâmetro "serie" inválido: {range_text(company)}.')
-
-
-def _pass_over_voided(series: Series) -> None:
-    """What a client voided before the counter came there would be refused for ever (206)."""
-    key = (series.company_id, series.ambiente, series.modelo, series.serie)
-    while last := hot_rows.voided_up_to(*key, series.next_number):
-        series.next_number = last + 1
 
 
 def default_serie(company: Company, *, ambiente: str, modelo: int) -> int:

@@ -16,16 +16,16 @@ from django.db import transaction
 
 from fiscal import access_key
 from fiscal.authorities import tables
+from fiscal.authorities.base import Credentials
 from fiscal.documents.nfe import make
 from fiscal.documents.types import Data, Identity, SignedXml
 from fiscal.errors import InProcessing
 from fiscal.models import Attempt, Company, FiscalDocument, State
-from fiscal.selectors.hot_rows import is_number_taken, locked_document
+from fiscal.selectors.hot_rows import locked_document
 from fiscal.services import archive
-from fiscal.services.certificates import signer_of
+from fiscal.services.certificates import Open, opened
 from fiscal.services.companies import csc_of, issuer_of
 from fiscal.services.numbering import chosen_number, take_number
-from fiscal.signing import Signer
 from fiscal.taxes.sheet import Note
 
 # The queue is asked at once; this is when the sweep takes over what a lost task left behind.
@@ -45,6 +45,15 @@ class Mode:
 
 
 NORMAL = Mode()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One that was just made: `keep` archives the signed bytes, once the row is saved, and answers
+    them; who signed is who sends."""
+
+    keep: Callable[[], bytes]
+    credentials: Credentials
 
 
 def local_time(company: Company, moment: datetime) -> datetime:
@@ -73,6 +82,27 @@ def checked(
     )
 
 
+def prepared(
+    company: Company,
+    body: Mapping[str, Any],
+    *,
+    modelo: int,
+    ambiente: str,
+    now: datetime,
+    offline: bool = False,
+) -> Data:
+    """The payload read and completed, for `sign_row` in the same request, which holds the very
+    bytes against the schema before the number is committed. Raises SchemaInvalid and others."""
+    return make.prepare(
+        body,
+        modelo=modelo,
+        ambiente=ambiente,
+        issuer=issuer_of(company),
+        now=local_time(company, now),
+        offline=offline,
+    )
+
+
 def data_of(document: FiscalDocument, *, now: datetime, mode: Mode = NORMAL) -> Data:
     """A stored payload, read and completed, with the date that it is to carry now.
 
@@ -83,15 +113,10 @@ def data_of(document: FiscalDocument, *, now: datetime, mode: Mode = NORMAL) -> 
     is_client_offline = document.tp_emis == OFFLINE and mode.tp_emis == OFFLINE
     if document.modelo == 65 and not is_client_offline:
         own = {**own, "data_emissao": local_time(document.company, now).isoformat()}
-    # No trial build here: signing validates the very bytes before the number is committed.
-    return make.prepare(
-        own,
-        modelo=document.modelo,
-        ambiente=document.ambiente,
-        issuer=issuer_of(document.company),
-        now=local_time(document.company, now),
+    return prepared(
+        document.company, own, modelo=document.modelo, ambiente=document.ambiente, now=now,
         offline=is_client_offline,
-    )
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -100,9 +125,9 @@ def sign_document(
 ) -> FiscalDocument:
     """`sign_row` on the row of that id, saved."""
     document = locked_document(document_id)
-    keep = sign_row(document, data=data, now=now, mode=mode)
+    signature = sign_row(document, data=data, now=now, mode=mode)
     document.save()
-    keep()
+    signature.keep()
     return document
 
 
@@ -112,22 +137,22 @@ def sign_row(
     data: Data,
     now: datetime,
     mode: Mode = NORMAL,
-    signer: Signer | None = None,
-) -> Callable[[], bytes]:
+    certificate: Open | None = None,
+) -> Signature:
     """Number, key, signature and schema; the state is `assinado` afterwards.
 
-    For a row that this transaction has locked, or has not inserted yet. The caller saves it, and
-    then calls what is answered, which archives the signed bytes and answers them. The number of
-    an earlier signature stays, and its cNF while the key keeps its other parts (NUM-3, NUM-6).
-    Raises InProcessing while an attempt with the bytes before is not closed, SchemaInvalid,
-    CertificateExpired, NoCertificate: the transaction must not be committed then.
+    For a row that this transaction has locked, or has not inserted yet, which the caller saves.
+    `certificate` spares looking up the company's. The number of an earlier signature stays, and its
+    cNF while the key keeps its other parts (NUM-3, NUM-6). Raises InProcessing while an attempt is
+    not closed with the bytes before, SchemaInvalid, CertificateExpired, NoCertificate: the
+    transaction must not be committed then.
     """
     is_first = document.state == State.RECEBIDO
     _refuse_open_attempts(document)
-    signer = signer or signer_of(document.company, at=now)
+    certificate = certificate or opened(document.company, at=now)
     csc = csc_of(document.company, document.ambiente) if document.modelo == 65 else None
     identity = _identity(document, data, mode)
-    signed = make.make(data, identity, signer=signer, csc=csc)
+    signed = make.make(data, identity, signer=certificate.signer, csc=csc)
     _remember(document, data, identity, signed)
     document.sign(chave=signed.chave, digest_value=signed.digest_value)
     document.next_attempt_at = now + LEASE
@@ -137,7 +162,7 @@ def sign_row(
         archive.keep(document, archive.Kind.SIGNED, name, signed.xml, at=now, is_first=is_first)
         return signed.xml
 
-    return keep
+    return Signature(keep, certificate.credentials)
 
 
 def is_too_old(document: FiscalDocument, *, now: datetime) -> bool:
@@ -180,11 +205,7 @@ def _number(document: FiscalDocument, data: Data) -> tuple[int, int]:
         return chosen
     wanted = data.get("serie")
     serie = int(wanted) if wanted not in (None, "") else None
-    while True:
-        serie, numero = take_number(company, ambiente=ambiente, modelo=modelo, serie=serie)
-        # A client that numbers by itself may have been here before the counter.
-        if not is_number_taken(company.pk, ambiente, modelo, serie, numero):
-            return serie, numero
+    return take_number(company, ambiente=ambiente, modelo=modelo, serie=serie)
 
 
 def _cnf(document: FiscalDocument, data: Data, numero: int, mode: Mode) -> str:

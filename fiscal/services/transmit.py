@@ -17,13 +17,14 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from fiscal.authorities import registry
-from fiscal.authorities.base import Answer, Lost, Misconfigured, NotSent, Route
+from fiscal.authorities.base import Answer, Credentials, Lost, Misconfigured, NotSent, Route
 from fiscal.authorities.sefaz import Sefaz
 from fiscal.models import Attempt, Company, FiscalDocument, State
 from fiscal.selectors import hot_rows
 from fiscal.services import archive, authority_status, company_queue, consumption, verdicts
 from fiscal.services.authority_status import Situation
 from fiscal.services.certificates import credentials_of
+from fiscal.services.signing_step import Signature
 from lib import clock
 from lib.compiled import CompiledInsert, CompiledUpdate
 
@@ -55,11 +56,9 @@ class Sending:
     is_healthy: bool  # no failure of the authority was known: an answer forgives nothing
 
 
-# What archives the bytes of a signature that was just made, and answers them.
-Keep = Callable[[], bytes]
 # Signs the locked document if it has to be signed (now), without saving it (signing_step.sign_row);
 # None when its signature stands.
-Sign = Callable[[FiscalDocument], Keep | None]
+Sign = Callable[[FiscalDocument], Signature | None]
 
 
 class Pick:
@@ -100,14 +99,22 @@ def send(sending: Sending) -> FiscalDocument:
     return record_answer(sending, answer, now=clock.now())
 
 
-def authority_of(document: FiscalDocument, *, tp_emis: int | None = None) -> Sefaz:
-    """Who answers for the document: the SVC for tpEmis 6 and 7, home for all others."""
+def authority_of(
+    document: FiscalDocument,
+    *,
+    tp_emis: int | None = None,
+    credentials: Credentials | None = None,
+) -> Sefaz:
+    """Who answers for the document: the SVC for tpEmis 6 and 7, home for all others.
+
+    `credentials` spares looking up the company's certificate.
+    """
     company = document.company
     return registry.sefaz(
         uf=company.uf,
         modelo=document.modelo,
         ambiente=document.ambiente,
-        credentials=credentials_of(company),
+        credentials=credentials or credentials_of(company),
         tp_emis=document.tp_emis if tp_emis is None else tp_emis,
     )
 
@@ -125,24 +132,26 @@ def begin(pick: Pick, *, now: datetime, sign: Sign | None = None) -> Sending | N
     return begin_row(document, sign(document) if sign else None, now=now)
 
 
-def begin_row(document: FiscalDocument, keep: Keep | None, *, now: datetime) -> Sending | None:
+def begin_row(
+    document: FiscalDocument, signature: Signature | None, *, now: datetime
+) -> Sending | None:
     """`begin` on a row that this transaction has locked, or has not inserted yet.
 
-    `keep` archives a signature that was just made and not saved; the row is saved with it.
+    A `signature` that was just made is kept with the row.
     """
     if document.state not in SENDABLE:
         return None
     until: datetime | None = now + DEADLINE
     if not document.awaits_epec:  # what is to be announced first is only saved (CON-5)
-        to = authority_of(document)
+        to = authority_of(document, credentials=signature.credentials if signature else None)
         known = authority_status.situation(to.route, now=now)
         until = _blocked_until(document, to.route, known, now)
         if until is None:
-            return _open(document, keep, to, now, is_healthy=known.is_healthy)
+            return _open(document, signature, to, now, is_healthy=known.is_healthy)
     document.next_attempt_at = until
     hot_rows.keep_progress(document)
-    if keep:
-        keep()
+    if signature:
+        signature.keep()
     return None
 
 
@@ -184,12 +193,17 @@ def _counted_out(document: FiscalDocument, now: datetime) -> datetime | None:
 
 
 def _open(
-    document: FiscalDocument, keep: Keep | None, to: Sefaz, now: datetime, *, is_healthy: bool
+    document: FiscalDocument,
+    signature: Signature | None,
+    to: Sefaz,
+    now: datetime,
+    *,
+    is_healthy: bool,
 ) -> Sending:
     document.begin(again_at=now + DEADLINE)
     document.id_lote = new_lote(now)
     hot_rows.keep_progress(document)
-    xml = keep() if keep else archive.signed_xml(document)
+    xml = signature.keep() if signature else archive.signed_xml(document)
     attempt = Attempt(
         account_id=document.account_id,
         company_id=document.company_id,

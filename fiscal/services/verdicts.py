@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from fiscal.authorities.base import Answer, Protocol, Route
 from fiscal.authorities.cstat import Class, classify
 from fiscal.models import Attempt, FiscalDocument, State
-from fiscal.selectors.hot_rows import keep_progress
+from fiscal.selectors.hot_rows import keep_progress, remember_published
 from fiscal.services import (
     archive,
     authority_status,
@@ -170,7 +170,8 @@ def adopt(
     content = _NFE_PROC + signed + protocol.xml + b"</nfeProc>"
     name = archive.nfe_name(document.chave or "")
     # A document becomes authorized once.
-    archive.keep(document, archive.Kind.AUTHORIZED, name, content, at=now, is_first=True)
+    kept = archive.keep(document, archive.Kind.AUTHORIZED, name, content, at=now, is_first=True)
+    remember_published(document, kept)
     notices.announce(document, "autorizado")
 
 
