@@ -5,9 +5,24 @@ from fiscal.models.event import EventState, FiscalEvent, Inutilizacao, VoidState
 from fiscal.models.hook import HOOK_EVENTS, FiscalHook, HookNotice
 from fiscal.models.mail import BlockedEmail, MailMessage, MailState
 from fiscal.models.printing import Backup, PrintCache
+from fiscal.models.service_note import (
+    NOTE_LIVE,
+    NOTE_PUBLISHED,
+    MunicipalParameter,
+    NoteState,
+    OrderState,
+    RpsBatch,
+    ServiceAttempt,
+    ServiceNote,
+    ServiceOrder,
+    ServicePrint,
+    ServiceSeries,
+)
 
 __all__ = [
     "HOOK_EVENTS",
+    "NOTE_LIVE",
+    "NOTE_PUBLISHED",
     "PUBLISHED",
     "WAITING",
     "Archive",
@@ -27,9 +42,18 @@ __all__ = [
     "Inutilizacao",
     "MailMessage",
     "MailState",
+    "MunicipalParameter",
+    "NoteState",
+    "OrderState",
     "PrintCache",
     "Regime",
+    "RpsBatch",
     "Series",
+    "ServiceAttempt",
+    "ServiceNote",
+    "ServiceOrder",
+    "ServicePrint",
+    "ServiceSeries",
     "State",
     "VoidState",
 ]

@@ -13,7 +13,7 @@ class AuthorityStatus(models.Model):
     uf = models.CharField("UF", max_length=2)
     modelo = models.PositiveSmallIntegerField("modelo")
     ambiente = models.CharField("ambiente", max_length=11)
-    c_stat = models.CharField("cStat", max_length=4, blank=True)
+    c_stat = models.CharField("cStat", max_length=10, blank=True)
     x_motivo = models.TextField("xMotivo", blank=True)
     checked_at = models.DateTimeField("consultada em", null=True, blank=True)
     n_failures = models.PositiveSmallIntegerField("falhas no minuto", default=0)

@@ -278,10 +278,16 @@ class Archive(TenantModel):
         EVENT = "event", "evento"
         VOID = "void", "inutilização"
         IMPORTED = "imported", "XML importado"
+        DECLARED = "declared", "RPS ou DPS assinado"
+        NOTE = "note", "NFS-e"
+        BATCH = "batch", "arquivo de lote"
 
     company = models.ForeignKey(Company, models.PROTECT, related_name="archives")
     document = models.ForeignKey(
         FiscalDocument, models.PROTECT, null=True, blank=True, related_name="archives"
+    )
+    service_note = models.ForeignKey(
+        "fiscal.ServiceNote", models.PROTECT, null=True, blank=True, related_name="archives"
     )
     kind = models.CharField("tipo", max_length=10, choices=Kind.choices)
     name = models.CharField("arquivo", max_length=120)
@@ -297,6 +303,11 @@ class Archive(TenantModel):
         verbose_name_plural = "arquivos fiscais"
         indexes = [
             models.Index(fields=["document", "kind", "-id"], name="archive_document"),
+            models.Index(
+                fields=["service_note", "kind", "-id"],
+                condition=Q(service_note__isnull=False),
+                name="archive_service_note",
+            ),
             models.Index(fields=["company", "ambiente", "month", "name"], name="archive_name"),
         ]
 

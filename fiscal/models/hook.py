@@ -162,6 +162,14 @@ class HookNotice(TenantModel):
         related_name="+",
         verbose_name="inutilização",
     )
+    service_note = models.ForeignKey(
+        "fiscal.ServiceNote",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="nota de serviço",
+    )
     state = FSMField("resultado", choices=State.choices, default=State.PENDING, protected=True)
     tries = models.PositiveSmallIntegerField("tentativas", default=0)
     next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
@@ -182,7 +190,12 @@ class HookNotice(TenantModel):
                 name="hooknotice_pending_has_a_time",
             ),
             models.CheckConstraint(
-                condition=Q(document=None) ^ Q(inutilizacao=None), name="hooknotice_one_subject"
+                condition=(
+                    Q(document__isnull=False, inutilizacao=None, service_note=None)
+                    | Q(document=None, inutilizacao__isnull=False, service_note=None)
+                    | Q(document=None, inutilizacao=None, service_note__isnull=False)
+                ),
+                name="hooknotice_one_subject",
             ),
         ]
         indexes = [

@@ -85,6 +85,14 @@ class MailMessage(ConcurrentTransitionMixin, TenantModel):
         related_name="messages",
         verbose_name="documento",
     )
+    service_note = models.ForeignKey(
+        "fiscal.ServiceNote",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="messages",
+        verbose_name="nota de serviço",
+    )
     certificate = models.ForeignKey(
         Certificate,
         models.SET_NULL,
@@ -114,11 +122,18 @@ class MailMessage(ConcurrentTransitionMixin, TenantModel):
             ),
             models.UniqueConstraint(
                 fields=["account", "cause", "recipient"],
-                condition=Q(document=None),
+                condition=Q(document=None, service_note=None),
                 name="mailmessage_once_alone",
             ),
+            models.UniqueConstraint(
+                fields=["service_note", "cause", "recipient"], name="mailmessage_once_of_note"
+            ),
             models.CheckConstraint(
-                condition=Q(kind="certificado") ^ Q(document__isnull=False),
+                condition=(
+                    Q(kind="certificado", document=None, service_note=None)
+                    | (~Q(kind="certificado") & Q(document__isnull=False, service_note=None))
+                    | (~Q(kind="certificado") & Q(document=None, service_note__isnull=False))
+                ),
                 name="mailmessage_has_document",
             ),
             models.CheckConstraint(
