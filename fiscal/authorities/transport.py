@@ -20,11 +20,14 @@ from fiscal.authorities.connections import (
     session_for,
     text_of,
 )
+from lib.occupancy import Occupancy
 
 MAX_BYTES = 20_000_000
 _CHUNK = 65536
 # REC-9: the proxy in front of the authority refused the certificate; nothing was processed.
 _REFUSED_CERTIFICATE = {403, 495, 496}
+# The time that threads spend here is the authorities', not ours.
+waiting = Occupancy()
 _ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
 
 
@@ -96,14 +99,17 @@ def _exchange(
 ) -> _Received:
     limit_call(limits.overall)
     try:
-        with session.http.post(
-            url,
-            data=body,
-            headers={"Content-Type": content_type, "Accept-Encoding": "identity"},
-            timeout=(limits.connect, limits.read),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+        with (
+            waiting,
+            session.http.post(
+                url,
+                data=body,
+                headers={"Content-Type": content_type, "Accept-Encoding": "identity"},
+                timeout=(limits.connect, limits.read),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
             content = _whole(response)
             _check(response, content)
             return _Received(content, _charset(response))

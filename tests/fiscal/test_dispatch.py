@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from django_q.models import OrmQ
 from support.issuing import nfe_body, says, unreachable
 
 from accounts.services import calls
+from fiscal.authorities import transport
 from fiscal.models import Attempt, Company, FiscalDocument
 from fiscal.services import delivery, dispatch, issue
 from fiscal.tasks import send_waiting
@@ -132,7 +134,8 @@ def test_senders_work_at_the_same_time_and_share_nothing(company, authority, set
     meeting = threading.Barrier(4, timeout=30)
 
     def together(authority: Any, call: Any) -> Any:
-        meeting.wait()  # goes on only when four are on their way
+        with transport.waiting:
+            meeting.wait()  # goes on only when four are on their way
         with lock:
             return authority.take(call)
 
@@ -149,3 +152,31 @@ def test_senders_work_at_the_same_time_and_share_nothing(company, authority, set
     numbers = FiscalDocument.objects.order_by("numero").values_list("numero", flat=True)
     assert list(numbers) == list(range(1, 9))
     assert Attempt.objects.count() == 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_senders_whose_authority_answers_at_once_do_not_multiply(company, authority, settings):
+    if connection.vendor != "postgresql":
+        pytest.skip("the embedded database has one writer")
+    settings.FISCAL_SENDERS = 4
+    most = inside = 0
+
+    def counted(authority: Any, call: Any) -> Any:
+        nonlocal most, inside
+        inside += 1
+        most = max(most, inside)
+        until = time.monotonic() + dispatch.LOOK_SECONDS
+        while time.monotonic() < until:  # computes, which no other thread can help with
+            pass
+        inside -= 1
+        return authority.take(call)
+
+    authority.next("authorize", *[counted] * 6)
+    for n in range(6):
+        accept(company, f"r{n}")
+    try:
+        assert dispatch.work() == 6
+    finally:
+        dispatch.close()
+
+    assert most == 1
