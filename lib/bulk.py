@@ -130,7 +130,12 @@ def _type(field: Any) -> str:
 @models.ForeignKey.register_lookup
 @models.Field.register_lookup
 class Among(lookups.Lookup):  # type: ignore[type-arg]
-    """`id__among=ids`: as `__in`, for thousands of integers, bound as a single parameter."""
+    """`id__among=ids`: as `__in`, for thousands of integers, bound as a single parameter.
+
+    Also for a queryset of ids, found first and looked up after. PostgreSQL joins an `__in` row by
+    row instead, at half the speed. Only as a condition that all rows must meet: under NOT or OR it
+    would compare each row with the whole list.
+    """
 
     lookup_name = "among"
     prepare_rhs = False
@@ -140,6 +145,10 @@ class Among(lookups.Lookup):  # type: ignore[type-arg]
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         lhs, params = self.process_lhs(compiler, connection)
+        if not self.rhs_is_direct_value():
+            found, more = self.process_rhs(compiler, connection)
+            among = f"= ANY(ARRAY{found})" if connection.vendor == "postgresql" else f"IN {found}"
+            return f"{lhs} {among}", [*params, *more]
         ids = ",".join(str(int(pk)) for pk in self.rhs)
         if connection.vendor == "postgresql":
             return f"{lhs} = ANY(%s::bigint[])", [*params, f"{{{ids}}}"]

@@ -9,20 +9,21 @@ from django.core import signing
 
 from billing.models import Attachment
 from lib.errors import NotFound
+from lib.links import signer
 
 _SALT = "billing.attachment"
 
 
 def file_url(attachment: Attachment) -> str:
     """The address from which whoever holds it may fetch the file, until it expires."""
-    signed = _signer().sign_object([attachment.account_id, attachment.pk])
+    signed = signer(_SALT).sign_ids(attachment.account_id, attachment.pk)
     return f"{settings.PUBLIC_URL}/files/{signed}"
 
 
 def attachment_of_link(signed: str) -> Attachment:
     """The attachment that a link names; NotFound when it was tampered with, expired or deleted."""
     try:
-        account_id, pk = _signer().unsign_object(
+        account_id, pk = signer(_SALT).unsign_object(
             signed, max_age=timedelta(hours=settings.FILE_LINK_HOURS)
         )
     except signing.BadSignature as error:
@@ -33,7 +34,3 @@ def attachment_of_link(signed: str) -> Attachment:
     if found is None:
         raise NotFound()
     return found
-
-
-def _signer() -> signing.TimestampSigner:
-    return signing.TimestampSigner(salt=_SALT)

@@ -9,6 +9,7 @@ from django.core import signing
 
 from billing.models import Invoice
 from lib.errors import NotFound
+from lib.links import signer
 
 _SALT = "billing.invoice"
 VALID_FOR = timedelta(days=60)
@@ -21,7 +22,7 @@ def invoice_url(invoice: Invoice) -> str | None:
     """
     if invoice.emitted_at is None or invoice.void:
         return None
-    signed = _signer().sign_object([invoice.account_id, invoice.pk])
+    signed = signer(_SALT).sign_ids(invoice.account_id, invoice.pk)
     return f"{settings.PUBLIC_URL}/documents/invoices/{signed}"
 
 
@@ -31,7 +32,7 @@ def invoice_of_link(signed: str) -> Invoice:
     NotFound when the link was tampered with or expired, or the invoice is no more to be shown.
     """
     try:
-        account_id, pk = _signer().unsign_object(signed, max_age=VALID_FOR)
+        account_id, pk = signer(_SALT).unsign_object(signed, max_age=VALID_FOR)
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise NotFound() from error
     found: Invoice | None = (
@@ -48,7 +49,3 @@ def invoice_of_link(signed: str) -> Invoice:
     if found is None:
         raise NotFound()
     return found
-
-
-def _signer() -> signing.TimestampSigner:
-    return signing.TimestampSigner(salt=_SALT)

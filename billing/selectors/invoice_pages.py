@@ -15,7 +15,7 @@ from django.db.models import Count, QuerySet, Sum, Window
 from django.db.models.functions import Coalesce
 
 from accounts.models import Account
-from billing.models import Invoice, InvoiceTally, Party
+from billing.models import Contract, Invoice, InvoiceTally, Party
 from lib.compiled import CompiledQuery
 from lib.errors import NotFound
 
@@ -40,6 +40,18 @@ _ORGANIZATION = CompiledQuery(
 def check_organization(account: Account, organization_id: int) -> None:
     """Raises NotFound unless it is an organization of the account."""
     if not _ORGANIZATION.rows(account.pk, organization_id):
+        raise NotFound()
+
+
+_CONTRACT = CompiledQuery(
+    lambda account, pk: Contract.objects.filter(account_id=account, pk=pk).values_list("id"),
+    n_parameters=2,
+)
+
+
+def check_contract(account: Account, contract_id: int) -> None:
+    """Raises NotFound unless it is a contract of the account."""
+    if not _CONTRACT.rows(account.pk, contract_id):
         raise NotFound()
 
 

@@ -107,3 +107,15 @@ def test_many_ids_are_looked_up_with_one_parameter(account):
     assert list(found) == [items[0], items[2]]
     assert list(ServiceItem.objects.filter(account_id__among=[account.pk])) == items
     assert list(ServiceItem.objects.filter(id__among=[])) == []
+
+
+def test_rows_are_looked_up_among_what_another_query_finds(account, other_account):
+    items = [ServiceItemFactory(account=account, name=name) for name in "abc"]
+    ServiceItemFactory(account=other_account, name="a")
+    wanted = ServiceItem.objects.filter(account=account, name__in=["a", "c"]).order_by("name")
+
+    found = ServiceItem.objects.filter(id__among=wanted.values("id")).order_by("id")
+
+    assert list(found) == [items[0], items[2]]
+    assert list(found.filter(name__gt="a")) == [items[2]]
+    assert not ServiceItem.objects.filter(id__among=wanted.none().values("id")).exists()

@@ -346,8 +346,13 @@ class AnyOut(OutField, serializers.JSONField):
 
 # Prices, dates and moments of creation repeat from one row to the next; equal ones are written
 # alike (1.0 and 1.00 too), so what was written once is kept.
-wire_decimal = lru_cache(maxsize=65_536)(api_decimal)
 wire_date = lru_cache(maxsize=16_384)(date_br)
+
+
+@lru_cache(maxsize=65_536)
+def wire_decimal(value: Decimal | str) -> str:
+    """Lists read amounts as text (`billing.selectors.invoice_rows`)."""
+    return api_decimal(Decimal(value))
 
 
 @lru_cache(maxsize=16_384)

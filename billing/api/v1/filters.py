@@ -5,12 +5,12 @@ stored). Everything else is the same for all of them::
 
     FILTERS = {
         "issue_date": Attribute(Day(), "issue_date"),
-        "receivables_due_date": Attribute(Day(), "due_date", through=RECEIVABLES),
+        "receivables_due_date": Attribute(Day(), "due_date", through=receivables),
     }
     page = Page.of(request.query_params)
-    found = filtered(invoices, predicates_of(request.query_params), FILTERS)
+    found = filtered(notes, predicates_of(request.query_params), FILTERS)
     rows, total_pages = page.cut(found)
-    return Response(page.body("invoices", InvoiceOut.show_all(rows), total_pages))
+    return Response(page.body("nfses", NfseOut.show_all(rows), total_pages))
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter
 
@@ -76,6 +76,10 @@ class Kind:
 
     def any_of(self, path: str, values: Sequence[Any]) -> Q:
         return Q(**{f"{path}__in": values}) if len(values) > 1 else Q(**{path: values[0]})
+
+    def just(self, path: str, value: Any) -> Q:
+        """The condition that every row found must meet, not one of several."""
+        return self.any_of(path, [value])
 
     def at_least(self, path: str, value: Any) -> Q:
         return Q(**{f"{path}__gte": value})
@@ -178,9 +182,9 @@ def _midnight(day: date) -> datetime:
 
 @dataclass(frozen=True)
 class Association:
-    """Rows of `model`, a tenant's, that belong to the object found: `link` points to it."""
+    """`rows`, a tenant's, that belong to the object found: `link` is its id."""
 
-    model: type[Model]
+    rows: QuerySet[Any]
     link: str
 
 
@@ -208,8 +212,11 @@ class _Predicate:
             return kind.at_least(path, self.values[0])
         if self.operator == "lteq":
             return kind.at_most(path, self.values[0])
-        same = kind.any_of(path, self.values)
-        return ~same if self.operator.startswith("not_") else same
+        if self.operator.startswith("not_"):
+            return ~kind.any_of(path, self.values)
+        if len(self.values) > 1:
+            return kind.any_of(path, self.values)
+        return kind.just(path, self.values[0])
 
 
 Asked = tuple[tuple[str, tuple[str, ...]], ...]
@@ -236,9 +243,7 @@ def filtered(rows: QuerySet[Any], asked: Asked, table: Mapping[str, Attribute]) 
         else:
             through[association] = through.get(association, Q()) & predicate.condition()
     for association, condition in through.items():
-        # That both are the same account's is no news, but their indexes begin with it.
-        mine = {association.link: OuterRef("pk"), "account": OuterRef("account")}
-        own &= Q(Exists(association.model._base_manager.filter(condition, **mine)))
+        own &= Q(id__among=association.rows.filter(condition).values(association.link))
     return rows.filter(own)
 
 

@@ -28,7 +28,7 @@ from billing.api.v1.filters import (
 )
 from billing.models import Contract, Invoice, InvoiceTally, Party, Receivable
 from billing.selectors.invoice_pages import Search, organization_invoices, organization_tallies
-from billing.selectors.invoices_shown import is_late
+from billing.selectors.invoices_shown import are_late, is_late
 from lib import clock
 
 LATE = "late"
@@ -37,8 +37,14 @@ LATE = "late"
 class State(Choice):
     """A state, or late: being collected, with something past due today (§6.5)."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: Account) -> None:
         super().__init__({state: state for state in (*Invoice.State.values, LATE)})
+        self._account = account
+
+    def just(self, path: str, value: Any) -> Q:
+        if value == LATE:
+            return are_late(self._account, clock.today())
+        return super().just(path, value)
 
     def any_of(self, path: str, values: Sequence[Any]) -> Q:
         known = [is_late(clock.today()) if value == LATE else value for value in values]
@@ -107,16 +113,16 @@ TALLIED = {
 }
 
 
-_RECEIVABLES = Association(Receivable, "invoice")
-
-FILTERS = {
-    "issue_date": Attribute(Day(), "issue_date"),
-    "receivables_due_date": Attribute(Day(), "due_date", through=_RECEIVABLES),
-    "state": Attribute(State(), "state"),
-    "customer_id": Attribute(CustomerId(), "customer_id"),
-    "customer_type": Attribute(CustomerType(), "customer__kind"),
-    "contract_id": Attribute(Integer(), "contract_id"),
-}
+def _filters(account: Account) -> dict[str, Attribute]:
+    receivables = Association(Receivable.objects.of(account), "invoice_id")
+    return {
+        "issue_date": Attribute(Day(), "issue_date"),
+        "receivables_due_date": Attribute(Day(), "due_date", through=receivables),
+        "state": Attribute(State(account), "state"),
+        "customer_id": Attribute(CustomerId(), "customer_id"),
+        "customer_type": Attribute(CustomerType(), "customer__kind"),
+        "contract_id": Attribute(Integer(), "contract_id"),
+    }
 
 
 def search_of(account: Account, organization_id: int, params: QueryDict) -> Search:
@@ -128,7 +134,8 @@ def search_of(account: Account, organization_id: int, params: QueryDict) -> Sear
 @lru_cache(maxsize=512)
 def _search(account_id: int, organization_id: int, asked: Asked, today: date) -> Search:
     account = Account(pk=account_id)
-    invoices = filtered(organization_invoices(account, organization_id), asked, FILTERS)
+    every = organization_invoices(account, organization_id)
+    invoices = filtered(every, asked, _filters(account))
     return Search(invoices, _tallied(account, organization_id, asked))
 
 

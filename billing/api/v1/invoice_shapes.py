@@ -227,7 +227,7 @@ def _is_purchase(invoice: Invoice) -> bool:
 
 
 class InvoiceOut(ReceivableInvoiceOut):
-    """An invoice as `billing.selectors.invoices_shown` reads it."""
+    """An invoice as `billing.selectors.invoice_rows` reads it."""
 
     receivables = ReceivableOut(many=True)
 

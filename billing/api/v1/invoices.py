@@ -15,14 +15,15 @@ from billing.api.v1.docs import documented, listed, one, query
 from billing.api.v1.filters import Page
 from billing.api.v1.invoice_search import PARAMETERS, search_of
 from billing.api.v1.invoice_shapes import InvoiceChangesIn, InvoiceIn, InvoiceOut
-from billing.models import Contract, Invoice
+from billing.models import Invoice
 from billing.selectors.invoice_pages import (
     Slice,
+    check_contract,
     check_organization,
     contract_invoices,
 )
 from billing.selectors.invoice_rows import invoice_rows
-from billing.selectors.invoices_shown import get_invoice_shown, is_late
+from billing.selectors.invoices_shown import is_late
 from billing.services.invoice_edits import create_from_values, delete_invoice, update_from_values
 from billing.services.invoices import (
     approve_invoice,
@@ -34,6 +35,7 @@ from billing.services.invoices import (
 )
 from lib import clock
 from lib.api_errors import TEXTS
+from lib.errors import NotFound
 
 
 class _InvoicesView(BillingView):
@@ -45,11 +47,10 @@ class _InvoicesView(BillingView):
 
     def answer(self, contract_id: int, invoice_id: int, *, status: int = 200) -> Response:
         """The contract's invoice as it is now. Raises NotFound."""
-        invoice = get_invoice_shown(self.account, contract_id=contract_id, invoice_id=invoice_id)
-        return Response({"invoice": InvoiceOut.show(invoice)}, status=status)
-
-    def check_contract(self, contract_id: int) -> None:
-        Contract.objects.only("id").get_of(self.account, pk=contract_id)
+        found = invoice_rows(contract_invoices(self.account, contract_id).filter(pk=invoice_id))
+        if not found:
+            raise NotFound()
+        return Response({"invoice": InvoiceOut.show_rows(found)[0]}, status=status)
 
 
 class ContractInvoicesView(_InvoicesView):
@@ -125,7 +126,7 @@ class OrganizationInvoiceSearchView(_InvoicesView):
             # Whoever has invoices is there; an unknown one is not found, whatever was asked.
             if not found.ids:
                 check_organization(self.account, organization_id)
-        shown = InvoiceOut.show_all(invoice_rows(found.ids))
+        shown = InvoiceOut.show_rows(invoice_rows(found.ids))
         return Response(page.body("invoices", shown, page.of_total(found.total)))
 
 
@@ -140,19 +141,19 @@ class ContractInvoiceSearchView(_InvoicesView):
         refuses=[400],
     )
     def get(self, request: Request, contract_id: int) -> Response:
-        self.check_contract(contract_id)
+        check_contract(self.account, contract_id)
         days = self.period("issue_date_from", "issue_date_to")
         found = contract_invoices(self.account, contract_id).filter(issue_date__range=days)
-        return Response({"invoices": InvoiceOut.show_all(invoice_rows(found))})
+        return Response({"invoices": InvoiceOut.show_rows(invoice_rows(found))})
 
 
 class LateInvoicesView(_InvoicesView):
     @documented("Lista os faturamentos em atraso", answer=listed("invoices", InvoiceOut))
     def get(self, request: Request, contract_id: int) -> Response:
-        self.check_contract(contract_id)
+        check_contract(self.account, contract_id)
         today = clock.today(self.account.time_zone)
         found = contract_invoices(self.account, contract_id).filter(is_late(today))
-        return Response({"invoices": InvoiceOut.show_all(invoice_rows(found))})
+        return Response({"invoices": InvoiceOut.show_rows(invoice_rows(found))})
 
 
 def action(summary: str, service: Callable[..., Any]) -> Any:

@@ -10,7 +10,8 @@ from billing.api.v1.base import BillingView, bad_parameters
 from billing.api.v1.docs import documented, listed, one, query
 from billing.api.v1.fields import is_blank
 from billing.api.v1.invoice_shapes import FoundReceivableOut, ReceiptIn, ReceivableOut
-from billing.models import Contract, Receivable
+from billing.models import Receivable
+from billing.selectors.invoice_pages import check_contract
 from billing.selectors.invoice_rows import receivable_rows
 from billing.services.receivables import receive, undo_receipt
 from lib.api_errors import TEXTS
@@ -41,7 +42,7 @@ class ReceivableSearchView(_ReceivablesView):
         refuses=[400],
     )
     def get(self, request: Request, contract_id: int) -> Response:
-        Contract.objects.only("id").get_of(self.account, pk=contract_id)
+        check_contract(self.account, contract_id)
         days = self.period("due_date_from", "due_date_to")
         found = Receivable.objects.of(self.account).filter(
             invoice__contract_id=contract_id, due_date__range=days
@@ -52,7 +53,7 @@ class ReceivableSearchView(_ReceivablesView):
                 raise bad_parameters("state")
             found = found.filter(state=state)
         rows = receivable_rows(found.order_by("due_date", "id"))
-        return Response({"receivables": FoundReceivableOut.show_all(rows)})
+        return Response({"receivables": FoundReceivableOut.show_rows(rows)})
 
 
 class ReceiveView(_ReceivablesView):

@@ -6,7 +6,7 @@ showing are ours, because a page of fifty invoices is five thousand values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -105,11 +105,11 @@ class Out(serializers.Serializer[Any]):
     `ServiceOut(many=True)`; their attribute is an object, a list or a prefetched relation.
     """
 
-    _show: ClassVar[Show | None] = None
+    _shows: ClassVar[dict[Any, Show]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._show = None
+        cls._shows = {}
 
     @classmethod
     def show(cls, obj: Any) -> dict[str, Any]:
@@ -122,14 +122,19 @@ class Out(serializers.Serializer[Any]):
         return [show(obj) for obj in objects]
 
     @classmethod
-    def one_by_one(cls) -> Show:
-        """What shows an object of a list: `show` itself, or the function behind it."""
-        own = cls.show.__func__ is not Out.show.__func__  # type: ignore[attr-defined]
-        return cls.show if own else cls.shower()
+    def show_rows(cls, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """The same for rows of one kind (a NamedTuple) instead of objects."""
+        return [cls.shower(type(row))(row) for row in rows]
 
     @classmethod
-    def shower(cls) -> Show:
+    def one_by_one(cls, row: Any = None) -> Show:
+        """What shows an object, or a row, of a list: `show` itself, or the function behind it."""
+        own = cls.show.__func__ is not Out.show.__func__  # type: ignore[attr-defined]
+        return cls.show if own else cls.shower(row)
+
+    @classmethod
+    def shower(cls, row: Any = None) -> Show:
         """The function behind `show`."""
-        if cls._show is None:
-            cls._show = staticmethod(write_show(cls))
-        return cls._show
+        if row not in cls._shows:
+            cls._shows[row] = write_show(cls, row)
+        return cls._shows[row]

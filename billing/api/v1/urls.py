@@ -4,8 +4,11 @@ from importlib import import_module
 
 from django.urls import URLPattern
 
-# One module per resource; each lists its own addresses in `routes`.
+# One module per resource; each lists its own addresses in `routes`. They are tried in this order,
+# two microseconds each: first what is asked for most.
 RESOURCES = (
+    "invoices",
+    "receivables",
     "parties",
     "service_items",
     "contracts",
@@ -19,8 +22,6 @@ RESOURCES = (
     "subscriptions",
     "invoice_rules",
     "invoice_templates",
-    "invoices",
-    "receivables",
 )
 
 urlpatterns: list[URLPattern] = [

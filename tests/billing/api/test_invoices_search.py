@@ -12,7 +12,8 @@ from support.invoices import new_invoice
 from support.wire import api_of
 from support.wire_invoices import contract_of, created, did, item_of, service
 
-from billing.models import Invoice
+from billing.api.v1.invoice_shapes import ReceivableOut
+from billing.models import Invoice, Receivable
 
 pytestmark = pytest.mark.django_db
 
@@ -244,6 +245,20 @@ def test_a_page_takes_the_same_queries_whatever_its_length(api, account, contrac
         created(api, contract, services=[service(item)] * 2, receivables=due(*["01/03/2025"] * 3))
 
     assert queries() == one <= 8
+
+
+@pytest.mark.parametrize("kept", [{}, {"cobrato_charge_id": 7, "blank": ["gateway_status"]}])
+def test_rows_of_a_list_are_shown_as_the_objects_are(api, contract, kept):
+    one = created(api, contract, receivables=due("01/03/2025"))
+    Receivable.objects.update(integration=kept, received_value="10.50", received_at="2025-02-01")
+
+    shown = api.get(path_of(contract)).json()["invoices"][0]
+
+    receivable = Receivable.objects.get(invoice=one["id"])
+    assert shown["receivables"] == [ReceivableOut.show(receivable)]
+    assert shown["receivables"][0]["received_value"] == "10.5"
+    assert shown["receivables"][0]["cobrato_charge_id"] == kept.get("cobrato_charge_id")
+    assert shown["receivables"][0]["payment_gateway_status"] == ("" if kept else None)
 
 
 # --- of a contract -------------------------------------------------------------------------------
