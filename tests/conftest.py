@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
-from django.db.models.signals import post_migrate
-
-from lib import append_only
+from django.db.models.signals import class_prepared
+from django.test import TransactionTestCase
+from support.emptying import empty
 
 # Tests never write into a developer's data folder; the environment is for their child processes.
 _FOLDER = Path(tempfile.mkdtemp(prefix="faturamento-tests-"))
 os.environ["DATA_DIR"] = str(_FOLDER)
 os.environ.pop("UX_TODAY", None)
-
-APPEND_ONLY = (
-    "accounts_auditevent",
-    "billing_partysnapshot",
-    "billing_documenttemplateversion",
-    "billing_asset",
-)
-
 
 # In these folders and modules the database is reached by other processes.
 BY_PROCESS = ("e2e/", "soak/", "test_benchmarks")
@@ -43,11 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--of-database"):
         others = [item for item in items if not _sees_database(item)]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if _sees_database(item)]
+    # First what keeps one process busy for long, or the others wait for it at the end.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def _sees_database(item: pytest.Item) -> bool:
@@ -55,7 +52,7 @@ def _sees_database(item: pytest.Item) -> bool:
     asked = DATABASE & set(getattr(item, "fixturenames", ())) or item.get_closest_marker(
         "django_db"
     )
-    if any(name in item.nodeid for name in OF_NEITHER):
+    if any(name in item.nodeid for name in OF_NEITHER) or item.get_closest_marker("either_engine"):
         return False
     by_process = any(name in item.nodeid for name in BY_PROCESS)
     return bool(asked) or by_process or hasattr(getattr(item, "module", None), "subprocess")
@@ -67,34 +64,63 @@ def pytest_configure() -> None:
     settings.MEDIA_ROOT = _FOLDER / "media"
     # Another thread sees nothing of the transaction that a test runs in.
     settings.FISCAL_SENDERS = 1
+    # What collecting makes is kept to the end: looking through it for garbage costs minutes.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(_FOLDER, ignore_errors=True)
 
 
-def _guard_again(**_: object) -> None:
-    tables = connection.introspection.table_names()
-    for table in APPEND_ONLY:
-        if table in tables:
-            append_only.install(connection, table)
+@pytest.fixture(scope="session")
+def django_db_setup(request: pytest.FixtureRequest) -> None:
+    """The database of pytest-django, migrated in half of the time."""
+    with _cheap_models():
+        request.getfixturevalue("django_db_setup")
 
 
-# Emptying the database after a transactional test ends with this signal.
-post_migrate.connect(_guard_again, dispatch_uid="tests.guard_again")
+@contextmanager
+def _cheap_models() -> Iterator[None]:
+    """Migrating makes thousands of short-lived model classes.
 
-
-@pytest.fixture(autouse=True)
-def _emptiable(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Lift the append-only rule when a transactional test is over, so the tables can be emptied."""
-    marker = request.node.get_closest_marker("django_db")
-    if not (marker and marker.kwargs.get("transaction")):
+    Each would be announced to every state field that there has ever been, though only the real
+    classes, prepared long ago, have transitions to tell of.
+    """
+    gc.disable()
+    class_prepared.connect = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
         yield
-        return
-    request.getfixturevalue("transactional_db")
-    yield
-    for table in APPEND_ONLY:
-        append_only.remove(connection, table)
+    finally:
+        del class_prepared.connect
+        gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quickly_emptied() -> Iterator[None]:
+    """After a transactional test only what has rows is emptied (Django flushes every table)."""
+
+    def teardown(case: Any) -> None:
+        for alias in case._databases_names(include_mirrors=False):
+            empty(alias)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shipped_templates() -> None:
+    """Every organization gets the shipped templates: compiled once, as a renderer does."""
+    from billing.documents.templates import samples
+
+    list(samples())
 
 
 @pytest.fixture(autouse=True)

@@ -190,6 +190,8 @@ def test_a_signal_reaches_the_command_and_the_server_still_stops(sig):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # A shell that starts the tests in the background makes their children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(sig, signal.SIG_DFL),
     )
     assert process.stdout is not None
     directory = Path(process.stdout.readline().strip().partition("host=")[2])

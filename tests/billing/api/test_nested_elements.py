@@ -42,44 +42,51 @@ def changed(world, path, body):
     return answer, next(iter(answer.json().values()))
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize(("path", "name"), LISTS)
-def test_destroying_what_was_never_there_changes_nothing(world, path, name):
-    _, before = changed(world, path, {})
-    element = {"_destroy": True} | WHOLE[name](world)
-
-    answer, now = changed(world, path, {name: [element, element | {"_destroy": "true"}]})
-
-    assert answer.status_code == 200, answer.content
-    assert [one["id"] for one in now[name]] == [one["id"] for one in before[name]]
+# One world serves every case: none of them may change it.
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("path", "name"), LISTS)
-@pytest.mark.parametrize("value", [None, []])
-def test_elements_that_are_not_mentioned_stay(world, path, name, value):
-    _, before = changed(world, path, {})
+def test_destroying_what_was_never_there_changes_nothing(world, subtests):
+    for path, name in LISTS:
+        with subtests.test(path=path, name=name):
+            _, before = changed(world, path, {})
+            element = {"_destroy": True} | WHOLE[name](world)
 
-    answer, after = changed(world, path, {name: value})
+            answer, now = changed(world, path, {name: [element, element | {"_destroy": "true"}]})
 
-    assert answer.status_code == 200, answer.content
-    assert [one["id"] for one in after[name]] == [one["id"] for one in before[name]]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("path", "name"), LISTS)
-@pytest.mark.parametrize("value", ["x", 7, True, {}, [1], ["x"], [None], [[]]])
-def test_what_is_no_list_of_objects_is_refused(world, path, name, value):
-    answer = world["api"].patch(path.format(**world), {name: value})
-
-    assert answer.status_code == 422
-    assert answer.json() == {"errors": {name: "inválido"}}
+            assert answer.status_code == 200, answer.content
+            assert [one["id"] for one in now[name]] == [one["id"] for one in before[name]]
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("path", "name"), LISTS)
-@pytest.mark.parametrize("unknown", [999_999_999, -1, "abc", 2**70])
-def test_the_id_of_no_element_is_404(world, path, name, unknown):
-    answer = world["api"].patch(path.format(**world), {name: [{"id": unknown}]})
+def test_elements_that_are_not_mentioned_stay(world, subtests):
+    for path, name in LISTS:
+        for value in (None, []):
+            with subtests.test(path=path, name=name, value=value):
+                _, before = changed(world, path, {})
 
-    assert (answer.status_code, answer.content) == (404, b"")
+                answer, after = changed(world, path, {name: value})
+
+                assert answer.status_code == 200, answer.content
+                assert [one["id"] for one in after[name]] == [one["id"] for one in before[name]]
+
+
+@pytest.mark.django_db
+def test_what_is_no_list_of_objects_is_refused(world, subtests):
+    for path, name in LISTS:
+        for value in ("x", 7, True, {}, [1], ["x"], [None], [[]]):
+            with subtests.test(path=path, name=name, value=value):
+                answer = world["api"].patch(path.format(**world), {name: value})
+
+                assert answer.status_code == 422
+                assert answer.json() == {"errors": {name: "inválido"}}
+
+
+@pytest.mark.django_db
+def test_the_id_of_no_element_is_404(world, subtests):
+    for path, name in LISTS:
+        for unknown in (999_999_999, -1, "abc", 2**70):
+            with subtests.test(path=path, name=name, unknown=unknown):
+                answer = world["api"].patch(path.format(**world), {name: [{"id": unknown}]})
+
+                assert (answer.status_code, answer.content) == (404, b"")

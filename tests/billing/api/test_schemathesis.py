@@ -26,6 +26,7 @@ def world(account, today, settings, monkeypatch) -> dict[str, Any]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_no_request_brings_an_answer_that_is_not_documented(world, subtests):
     found = operations()
