@@ -1,7 +1,9 @@
-"""XMLDSig of NF-e, NFC-e, their events and voidings: the one profile of the layouts (SIG-1).
+"""XMLDSig of fiscal documents: the profile that the layouts fix (SIG-1) and a second one (SIG-10).
 
-Inclusive C14N 1.0 without comments, RSA-SHA1, SHA-1, one X509Certificate. The builder writes
-canonical bytes, so signing needs no XML library (SIG-5).
+Inclusive C14N 1.0 without comments, RSA-SHA1, SHA-1, one X509Certificate; national service notes
+may also take exclusive C14N, RSA-SHA256, SHA-256. The builder writes canonical bytes, so signing
+needs no XML library (SIG-5). For an element whose only namespace is a default one, both
+canonical forms are the same bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -16,10 +19,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from lxml import etree
 
-from fiscal.xml import NFE, BadXml, local_name, parse
+from fiscal.xml import NFE, NFSE, BadXml, local_name, parse
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 _XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -28,20 +31,57 @@ _RSA_SHA1 = f"{DS}rsa-sha1"
 _SHA1 = f"{DS}sha1"
 _ENVELOPED = f"{DS}enveloped-signature"
 
-# Canonical form already: what is digested is what is sent.
-_SIGNED_INFO = (
-    f'<CanonicalizationMethod Algorithm="{_C14N}"></CanonicalizationMethod>'
-    f'<SignatureMethod Algorithm="{_RSA_SHA1}"></SignatureMethod>'
-    '<Reference URI="#%s"><Transforms>'
-    f'<Transform Algorithm="{_ENVELOPED}"></Transform>'
-    f'<Transform Algorithm="{_C14N}"></Transform></Transforms>'
-    f'<DigestMethod Algorithm="{_SHA1}"></DigestMethod>'
-    "<DigestValue>%s</DigestValue></Reference></SignedInfo>"
+
+@dataclass(frozen=True)
+class Profile:
+    """The algorithms of a signature."""
+
+    canonical: str
+    method: str
+    digest: str
+    is_sha256: bool
+
+    @property
+    def is_exclusive(self) -> bool:
+        return self.canonical != _C14N
+
+    def hashed(self, data: bytes) -> bytes:
+        name = "sha256" if self.is_sha256 else "sha1"
+        return hashlib.new(name, data, usedforsecurity=self.is_sha256).digest()
+
+
+CLASSIC = Profile(_C14N, _RSA_SHA1, _SHA1, is_sha256=False)
+MODERN = Profile(
+    "http://www.w3.org/2001/10/xml-exc-c14n#",
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+    "http://www.w3.org/2001/04/xmlenc#sha256",
+    is_sha256=True,
 )
+# As settings name them (SIG-10).
+PROFILES: Mapping[str, Profile] = {"rsa-sha1": CLASSIC, "rsa-sha256": MODERN}
+
+
+def _signed_info(profile: Profile) -> str:
+    """Canonical form already: what is digested is what is sent."""
+    return (
+        f'<CanonicalizationMethod Algorithm="{profile.canonical}"></CanonicalizationMethod>'
+        f'<SignatureMethod Algorithm="{profile.method}"></SignatureMethod>'
+        '<Reference URI="%s"><Transforms>'
+        f'<Transform Algorithm="{_ENVELOPED}"></Transform>'
+        f'<Transform Algorithm="{profile.canonical}"></Transform></Transforms>'
+        f'<DigestMethod Algorithm="{profile.digest}"></DigestMethod>'
+        "<DigestValue>%s</DigestValue></Reference></SignedInfo>"
+    )
+
+
+_SIGNED_INFO = {profile: _signed_info(profile) for profile in PROFILES.values()}
 _SIGNATURE = (
     f'<Signature xmlns="{DS}"><SignedInfo>%s<SignatureValue>%s</SignatureValue>'
     "<KeyInfo><X509Data><X509Certificate>%s</X509Certificate></X509Data></KeyInfo></Signature>"
 )
+
+
+_IDS = ("Id", "id")
 
 
 class BadSignature(ValueError):
@@ -58,6 +98,7 @@ class Signer:
         self._key = key
         self._padding = padding.PKCS1v15()
         self._sha1 = SHA1()  # noqa: S303 - the layouts fix it
+        self._sha256 = SHA256()
         self._certificate = base64.b64encode(certificate_der).decode("ascii")
         self.certificate_der = certificate_der
 
@@ -77,19 +118,28 @@ class Signer:
         """RSASSA-PKCS1-v1_5 with SHA-1 over `data`; the same bytes give the same value (SIG-4)."""
         return self._key.sign(data, self._padding, self._sha1)
 
-    def signature(self, inner: bytes, *, element_id: str) -> tuple[bytes, str]:
+    def sha256_rsa(self, data: bytes) -> bytes:
+        """RSASSA-PKCS1-v1_5 with SHA-256 over `data`."""
+        return self._key.sign(data, self._padding, self._sha256)
+
+    def signature(
+        self, inner: bytes, *, element_id: str, profile: Profile = CLASSIC
+    ) -> tuple[bytes, str]:
         """`<Signature>` over the element `inner`, and its DigestValue in base64.
 
         `inner` is the canonical form of the signed element with the namespace it inherits, as in
-        `<infNFe xmlns="…" Id="…" versao="4.00">…</infNFe>` (SIG-3). Raises ValueError when the
-        element does not carry `element_id`.
+        `<infNFe xmlns="…" Id="…" versao="4.00">…</infNFe>` (SIG-3). With `element_id` empty it is
+        the whole document, which carries no Id. Raises ValueError when the element does not carry
+        `element_id` (as Id, or as the id of ABRASF 1.00).
         """
         head = inner[: inner.index(b">")]
-        if f' Id="{element_id}"'.encode() not in head or b" xmlns=" not in head:
+        named = not element_id or any(f' {name}="{element_id}"'.encode() in head for name in _IDS)
+        if not named or b" xmlns=" not in head:
             raise ValueError("the signed element must carry its Id and its namespace")
-        digest = base64.b64encode(hashlib.sha1(inner, usedforsecurity=False).digest()).decode()
-        body = _SIGNED_INFO % (element_id, digest)
-        value = self.sha1_rsa(f'<SignedInfo xmlns="{DS}">{body}'.encode())
+        digest = base64.b64encode(profile.hashed(inner)).decode()
+        body = _SIGNED_INFO[profile] % (element_id and f"#{element_id}", digest)
+        info = f'<SignedInfo xmlns="{DS}">{body}'.encode()
+        value = self.sha256_rsa(info) if profile.is_sha256 else self.sha1_rsa(info)
         signature = _SIGNATURE % (body, base64.b64encode(value).decode(), self._certificate)
         return signature.encode("ascii"), digest
 
@@ -111,10 +161,18 @@ def signed_again(document: bytes, signer: Signer) -> bytes:
 # Which child of which root is signed (SIG-2). Nothing else is looked at, so a signature moved
 # elsewhere, or one over something else, does not count.
 _SIGNED_CHILD = {
-    "NFe": "infNFe",
-    "evento": "infEvento",
-    "inutNFe": "infInut",
+    (NFE, "NFe"): "infNFe",
+    (NFE, "evento"): "infEvento",
+    (NFE, "inutNFe"): "infInut",
+    (NFSE, "DPS"): "infDPS",
+    (NFSE, "pedRegEvento"): "infPedReg",
+    (NFSE, "NFSe"): "infNFSe",
+    (NFSE, "evento"): "infEvento",
 }
+
+
+# These hold the document that they answer, with its signature.
+_HOLDING = {(NFSE, "infNFSe"), (NFSE, "infEvento")}
 
 
 @dataclass(frozen=True)
@@ -131,7 +189,10 @@ class Verified:
 
 
 def verify(document_bytes: bytes) -> Verified:
-    """Check the signature of a stand-alone NFe, evento or inutNFe, without any wrapper.
+    """Check the signature of a stand-alone document, without any wrapper.
+
+    NFe, evento and inutNFe, and of the national service notes DPS, pedRegEvento, NFSe and evento;
+    the last two hold a signed document of their own, which is verified when it is cut out.
 
     Cut the document out of nfeProc or an envelope first, as text (`xml.cut_out`, SIG-7). Proof
     against wrapping: the reference must name the one signed child of the root, whose Id nothing
@@ -140,12 +201,12 @@ def verify(document_bytes: bytes) -> Verified:
     root = _document(document_bytes)
     element = _signed_element(root)
     signature = _only(root, "Signature")
-    digest_value = _reference(signature, element)
-    digest = hashlib.sha1(_canonical(element), usedforsecurity=False).digest()
-    if _decoded(digest_value) != digest:
+    profile = _profile(signature, etree.QName(element).namespace or "")
+    digest_value = _reference(signature, element, profile)
+    if _decoded(digest_value) != profile.hashed(_canonical(element, profile)):
         raise BadSignature("O conteúdo foi alterado depois de assinado (digest difere).")
     certificate = _certificate(signature)
-    _check_value(signature, certificate)
+    _check_value(signature, certificate, profile)
     return Verified(
         certificate_der=certificate.public_bytes(serialization.Encoding.DER),
         signed_id=element.get("Id", ""),
@@ -168,14 +229,16 @@ def _document(raw: bytes) -> etree._Element:
 
 def _signed_element(root: etree._Element) -> etree._Element:
     """The child that must be signed, when the document has the right shape around it."""
-    tag = _SIGNED_CHILD.get(local_name(root))
+    space = etree.QName(root).namespace or ""
+    tag = _SIGNED_CHILD.get((space, local_name(root)))
     # The canonical form of a part takes xml:* attributes over from its ancestors.
     inherits = any(name.startswith(_XML) for name in root.keys())  # noqa: SIM118 - attributes
-    if tag is None or etree.QName(root).namespace != NFE or inherits:
-        raise BadSignature("O documento não é uma NFe, um evento ou uma inutilização.")
-    if root.prefix or len(list(root.iter(f"{{{DS}}}Signature"))) != 1:
+    if tag is None or inherits:
+        raise BadSignature("O documento não é uma nota, um evento ou uma inutilização.")
+    n_signatures = 2 if (space, tag) in _HOLDING else 1
+    if root.prefix or not 1 <= len(list(root.iter(f"{{{DS}}}Signature"))) <= n_signatures:
         raise BadSignature("O documento deve ter uma única assinatura, sem prefixos.")
-    found = list(root.iter(f"{{{NFE}}}{tag}"))
+    found = list(root.iter(f"{{{space}}}{tag}"))
     if len(found) != 1 or found[0].getparent() is not root or found[0].prefix:
         raise BadSignature(f"O documento deve ter um único {tag}, logo abaixo da raiz.")
     if set(found[0].keys()) - {"Id", "versao"} or not _is_plain(found[0].get("Id", "")):
@@ -218,18 +281,29 @@ def _algorithm(element: etree._Element, expected: str) -> None:
         raise BadSignature(f"{local_name(element)} não é o do leiaute.")
 
 
-def _reference(signature: etree._Element, element: etree._Element) -> str:
-    """DigestValue of the one reference, when it names `element` under the fixed profile."""
+def _profile(signature: etree._Element, space: str) -> Profile:
+    """The profile that the signature names, of those that its namespace admits."""
+    info = _only(signature, "SignedInfo")
+    method = _only(info, "SignatureMethod").get("Algorithm")
+    admitted = PROFILES.values() if space == NFSE else (CLASSIC,)
+    for profile in admitted:
+        if profile.method == method:
+            return profile
+    raise BadSignature("SignatureMethod não é o do leiaute.")
+
+
+def _reference(signature: etree._Element, element: etree._Element, profile: Profile) -> str:
+    """DigestValue of the one reference, when it names `element` under the profile."""
     info, _, _ = _shape(signature, "SignedInfo", "SignatureValue", "KeyInfo")
     c14n, method, reference = _shape(info, "CanonicalizationMethod", "SignatureMethod", "Reference")
     transforms, digest, value = _shape(reference, "Transforms", "DigestMethod", "DigestValue")
     enveloped, canonical = _shape(transforms, "Transform", "Transform")
     for found, expected in (
-        (c14n, _C14N),
-        (method, _RSA_SHA1),
+        (c14n, profile.canonical),
+        (method, profile.method),
         (enveloped, _ENVELOPED),
-        (canonical, _C14N),
-        (digest, _SHA1),
+        (canonical, profile.canonical),
+        (digest, profile.digest),
     ):
         _algorithm(found, expected)
     if dict(reference.attrib) != {"URI": f"#{element.get('Id')}"}:
@@ -237,8 +311,8 @@ def _reference(signature: etree._Element, element: etree._Element) -> str:
     return value.text or ""
 
 
-def _canonical(element: etree._Element) -> bytes:
-    """Inclusive C14N 1.0 of `element`, every namespace in scope included.
+def _canonical(element: etree._Element, profile: Profile) -> bytes:
+    """C14N of `element` by its profile; the inclusive one has every namespace in scope.
 
     A copy of it becomes a document of its own first: lxml writes spurious `xmlns=""` when it is
     given a part of one (SIG-6). Found by its node and never by its text, which may occur twice.
@@ -246,7 +320,8 @@ def _canonical(element: etree._Element) -> bytes:
     copy = etree.Element(element.tag, dict(element.attrib), nsmap=element.nsmap)
     copy.text = element.text
     copy.extend(deepcopy(child) for child in element)
-    return etree.tostring(copy, method="c14n", exclusive=False, with_comments=False)
+    exclusive = profile.is_exclusive
+    return etree.tostring(copy, method="c14n", exclusive=exclusive, with_comments=False)
 
 
 def _decoded(value: str | None) -> bytes:
@@ -268,7 +343,9 @@ def _certificate(signature: etree._Element) -> x509.Certificate:
         raise BadSignature("O certificado da assinatura não pode ser lido.") from None
 
 
-def _check_value(signature: etree._Element, certificate: x509.Certificate) -> None:
+def _check_value(
+    signature: etree._Element, certificate: x509.Certificate, profile: Profile
+) -> None:
     """SignatureValue over the canonical SignedInfo, with the key of the certificate."""
     info = _only(signature, "SignedInfo")
     try:
@@ -278,7 +355,8 @@ def _check_value(signature: etree._Element, certificate: x509.Certificate) -> No
     if not isinstance(key, rsa.RSAPublicKey) or info.attrib:
         raise BadSignature("A chave do certificado não é RSA.")
     value = _decoded(_only(signature, "SignatureValue").text)
+    hashing = SHA256() if profile.is_sha256 else SHA1()  # noqa: S303
     try:
-        key.verify(value, _canonical(info), padding.PKCS1v15(), SHA1())  # noqa: S303
+        key.verify(value, _canonical(info, profile), padding.PKCS1v15(), hashing)
     except InvalidSignature:
         raise BadSignature("O valor da assinatura não confere com o certificado.") from None

@@ -17,6 +17,7 @@ from fiscal.xsd import RawFault, has_schema, schema
 __all__ = [
     "DOCUMENT_LIMIT",
     "NFE",
+    "NFSE",
     "READ_LIMIT",
     "BadXml",
     "RawFault",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 NFE = "http://www.portalfiscal.inf.br/nfe"
+NFSE = "http://www.sped.fazenda.gov.br/nfse"  # national: DPS, NFSe, pedRegEvento, evento
 DOCUMENT_LIMIT = 500 * 1024  # XML-13: one document
 READ_LIMIT = 20 * 1024 * 1024  # an answer with fifty compressed documents stays far below
 
@@ -95,11 +97,11 @@ def _refuse_disguises(raw: bytes) -> None:
         raise BadXml("O XML não pode trazer DOCTYPE nem entidades.")
 
 
-def cut_out(raw: bytes, tag: str) -> bytes:
+def cut_out(raw: bytes, tag: str, *, namespace: str = NFE) -> bytes:
     """The only `<tag>…</tag>` of `raw`, byte for byte: NFe out of nfeProc or of an envelope.
 
     Signatures are checked on the stand-alone document (SIG-7), and only the bytes that come back
-    may be read. A namespace that only the wrapper declares is written into the tag, as the
+    may be read. The `namespace` that only the wrapper declares is written into the tag, as the
     canonical form would. Raises BadXml when there is none, or more than one.
     """
     name = re.escape(tag.encode("ascii"))
@@ -111,7 +113,7 @@ def cut_out(raw: bytes, tag: str) -> bytes:
     head = part[: part.index(b">")]
     if b"xmlns=" in head:
         return part
-    return part.replace(b"<" + tag.encode(), f'<{tag} xmlns="{NFE}"'.encode(), 1)
+    return part.replace(b"<" + tag.encode(), f'<{tag} xmlns="{namespace}"'.encode(), 1)
 
 
 def local_name(element: etree._Element) -> str:

@@ -20,7 +20,6 @@ from fiscal.schemas.overlays import overlaid
 
 _XS = "http://www.w3.org/2001/XMLSchema"
 _DS = "http://www.w3.org/2000/09/xmldsig#"
-_NFE = "http://www.portalfiscal.inf.br/nfe"
 _ERRORS = etree.ErrorTypes
 
 
@@ -70,7 +69,9 @@ class _Merged:
         self.body: list[str] = []
         self._seen: set[str] = set()
         self._prefixes: dict[str, str] = {}
-        self._signatures = ""  # the family that imports those of XMLDSig
+        self._imports: dict[str, str] = {}  # namespace → address of the file
+        self._target = ""  # namespace of the first file, which is that of all
+        self._form = "qualified"
 
     def take(self, family: str, filename: str) -> None:
         """Append the content of a file, after what it includes."""
@@ -79,31 +80,39 @@ class _Merged:
         self._seen.add(filename)
         raw = (family_folder(family) / filename).read_text(encoding="utf-8-sig")
         root = etree.fromstring(overlaid(raw, family, filename).encode(), _local_parser())
+        if not self._target:
+            self._target = root.get("targetNamespace", "")
+            self._form = root.get("elementFormDefault", "unqualified")
         self._prefixes.update((prefix or "", uri) for prefix, uri in root.nsmap.items())
         for child in root:
             if child.tag == f"{{{_XS}}}include":
                 self.take(*_place(child.get("schemaLocation", ""), family))
             elif child.tag == f"{{{_XS}}}import":
-                self._signatures = family
+                self._import(child, family)
             elif child.tag != f"{{{_XS}}}annotation":
                 self.body.append(etree.tostring(child, encoding="unicode", with_tail=False))
 
     def text(self) -> bytes:
         """One schema document in UTF-8."""
-        prefixes = {**self._prefixes, "": _NFE, "xs": _XS, "ds": _DS}
+        prefixes = {"": self._target, **self._prefixes, "xs": _XS, "ds": _DS}
         spaces = "".join(
             f' xmlns{":" if prefix else ""}{prefix}="{uri}"'
             for prefix, uri in sorted(prefixes.items())
         )
-        imports = self._import() if self._signatures else ""
+        imports = "".join(
+            f'<xs:import namespace="{space}" schemaLocation="{place}"/>'
+            for space, place in self._imports.items()
+        )
         return (
-            f'<xs:schema{spaces} targetNamespace="{_NFE}" elementFormDefault="qualified">'
-            f"{imports}{''.join(self.body)}</xs:schema>"
+            f'<xs:schema{spaces} targetNamespace="{self._target}"'
+            f' elementFormDefault="{self._form}">{imports}{"".join(self.body)}</xs:schema>'
         ).encode()
 
-    def _import(self) -> str:
-        place = (family_folder(self._signatures) / "xmldsig-core-schema_v1.01.xsd").as_uri()
-        return f'<xs:import namespace="{_DS}" schemaLocation="{place}"/>'
+    def _import(self, node: etree._Element, family: str) -> None:
+        """Files of another namespace stay files of their own: XMLDSig, types of a city."""
+        other, filename = _place(node.get("schemaLocation", ""), family)
+        place = (family_folder(other) / filename).as_uri()
+        self._imports.setdefault(node.get("namespace", ""), place)
 
 
 def _place(location: str, family: str) -> tuple[str, str]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
 from fiscal.authorities.base import Credentials
-from fiscal.documents.service import Declared, NoteRef, Prepared, RpsIdentity
+from fiscal.documents.service import Declared, NoteRef, Prepared, RpsIdentity, ServiceIssuer
 from fiscal.signing import Signer
 from lib.errors import FieldError
 
@@ -91,6 +91,33 @@ class Features:
     # takes a repeated RPS for an order to cancel, 217), only a person sends again.
     resends_safely: bool = True
     received: bool = False
+    analyses: bool = False  # takes requests that somebody decide about a late cancellation
+
+
+@dataclass(frozen=True)
+class ReceivedPage:
+    """Notes that a taker was given, each byte for byte; `next_page` is 0 after the last page."""
+
+    notes: tuple[bytes, ...] = field(default=(), repr=False)
+    next_page: int = 0
+
+
+class Receiving(Protocol):
+    """A provider with `features.received`: it tells a taker which notes it was given (§7)."""
+
+    def received(
+        self, taker: ServiceIssuer, *, first: date, last: date, page: int, credentials: Credentials
+    ) -> ReceivedPage:
+        """Notes issued from `first` to `last`, at most 31 days; pages count from 1."""
+
+
+class Analysing(Protocol):
+    """A provider with `features.analyses`: somebody may be asked to decide (NAC-11)."""
+
+    def build_analysis(
+        self, note: NoteRef, *, code: str, reason: str, now: datetime, signer: Signer
+    ) -> Prepared:
+        """The signed request, which is sent and asked about as a cancellation is."""
 
 
 class Provider(Protocol):

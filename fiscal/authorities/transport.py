@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import requests
@@ -42,11 +42,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Reply:
-    """A complete body with status 200."""
+    """A complete body; of `post` always with status 200."""
 
     body: bytes = field(repr=False)
     charset: str
     elapsed_ms: int
+    status: int = 200
+    content_type: str = ""
 
 
 def post(
@@ -57,17 +59,46 @@ def post(
     credentials: Credentials,
     limits: Limits,
     ca_file: str = "",
+    soap_action: str = "",
 ) -> Reply:
     """POST and the whole answer of at most 20 MB, over this certificate's own connection.
 
     Raises NotSent (no connection came to be), Misconfigured (the certificate was refused, here or
     there, or the address is unusable) or Lost (anything else: the outcome is unknown).
     """
+    headers = {"Content-Type": content_type}
+    if soap_action:
+        headers["SOAPAction"] = f'"{soap_action}"'  # SOAP 1.1 wants it quoted
+    return request(
+        "POST",
+        url,
+        body,
+        headers=headers,
+        credentials=credentials,
+        limits=limits,
+        ca_file=ca_file,
+        only_ok=True,
+    )
+
+
+def request(
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    *,
+    headers: Mapping[str, str],
+    credentials: Credentials,
+    limits: Limits,
+    ca_file: str = "",
+    only_ok: bool = False,
+) -> Reply:
+    """As `post`, by any method; without `only_ok` every complete answer is a Reply."""
     started = time.monotonic()
     host = _host(url)
     try:
         session = session_for(credentials, host, ca_file)
-        reply = _exchange(session, url, body, content_type, limits)
+        sent = {**headers, "Accept-Encoding": "identity"}
+        reply = _exchange(session, method, url, body, sent, limits, only_ok=only_ok)
     except Misconfigured as error:
         error.elapsed_ms = _since(started)
         raise
@@ -77,7 +108,7 @@ def post(
     except (requests.RequestException, HTTPError, OSError, _Broken) as error:
         drop(credentials.thumbprint, host)
         raise _lost(error, host, _since(started)) from error
-    return Reply(reply.content, reply.charset, _since(started))
+    return replace(reply, elapsed_ms=_since(started))
 
 
 class _Broken(Exception):
@@ -88,31 +119,35 @@ class _Broken(Exception):
         self.content = content
 
 
-@dataclass(frozen=True)
-class _Received:
-    content: bytes
-    charset: str
-
-
 def _exchange(
-    session: Session, url: str, body: bytes, content_type: str, limits: Limits
-) -> _Received:
+    session: Session,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    limits: Limits,
+    *,
+    only_ok: bool,
+) -> Reply:
     limit_call(limits.overall)
     try:
         with (
             waiting,
-            session.http.post(
+            session.http.request(
+                method,
                 url,
                 data=body,
-                headers={"Content-Type": content_type, "Accept-Encoding": "identity"},
+                headers=dict(headers),
                 timeout=(limits.connect, limits.read),
                 allow_redirects=False,
                 stream=True,
             ) as response,
         ):
             content = _whole(response)
-            _check(response, content)
-            return _Received(content, _charset(response))
+            if only_ok:
+                _check(response, content)
+            kind = response.headers.get("Content-Type", "")
+            return Reply(content, _charset(response), 0, response.status_code, kind)
     finally:
         limit_call(float("inf"))
         session.used_at = time.monotonic()

@@ -62,24 +62,24 @@ class Element:
         """Descendants of that name, wherever they are."""
         return [found for found in self.walk() if found is not self and found.local == local]
 
-    def bytes(self) -> bytes:
+    def bytes(self, *, default: str | None = NFE) -> bytes:
         """The element as it came, able to stand alone: inherited namespaces are declared on it.
 
         The default one is always NFE: some authorities answer in the namespace of the service,
-        and the document to be kept has only one.
+        and the document to be kept has only one. With None it is the one that was inherited.
         """
         raw = self.source[self.start : self.end]
         missing = b"".join(
             f' xmlns{":" if prefix else ""}{prefix}="{uri}"'.encode()
-            for prefix, uri in self._inherited()
+            for prefix, uri in self._inherited(default)
         )
         cut = 1 + len(self.name.encode())
         return raw[:cut] + missing + raw[cut:]
 
-    def _inherited(self) -> list[tuple[str, str]]:
+    def _inherited(self, default: str | None) -> list[tuple[str, str]]:
         used = {name.rpartition(":")[0] for name in self._names()}
         declared = {_prefix(name) for name in self.attributes if _is_declaration(name)}
-        known = {**self.scope, "": NFE}
+        known = self.scope if default is None else {**self.scope, "": default}
         return [(prefix, known[prefix]) for prefix in sorted(used - declared) if prefix in known]
 
     def _names(self) -> Iterator[str]:

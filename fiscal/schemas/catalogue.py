@@ -13,11 +13,35 @@ _ACTOR = "nfe_ator_interessado/schemas/v1_0"
 _DELIVERY = "nfe_entrega/schemas/v1_0"
 _FAILURE = "nfe_insucesso/schemas/v1_0"
 _OURS = "fiscal/eventos"
+_NATIONAL = "nfse/schemas/v1_0"
 
 # fmt: off
 _NFE_NAMES = (
     "nfe", "enviNFe", "procNFe", "consReciNFe", "consSitNFe", "consStatServ", "inutNFe",
     "procInutNFe", "retEnviNFe", "retConsReciNFe", "retConsSitNFe", "retConsStatServ", "retInutNFe",
+)
+# fmt: on
+
+# National NFS-e; `eventoNfse` because `evento` is that of NF-e.
+_NATIONAL_FILES = {
+    "DPS": "DPS_v1.01.xsd",
+    "NFSe": "NFSe_v1.01.xsd",
+    "pedRegEvento": "pedRegEvento_v1.01.xsd",
+    "eventoNfse": "evento_v1.01.xsd",
+    "CNC": "CNC_v1.00.xsd",
+}
+# Cities: one file of many roots per version of ABRASF, one file per message in São Paulo, where
+# layout 2 has the same names as layout 1.
+_ABRASF = {
+    "abrasf100": ("fiscal/abrasf_1_00", "nfse.xsd"),
+    "abrasf202": ("fiscal/abrasf_2_02", "nfse_v2_02.xsd"),
+    "abrasf204": ("fiscal/abrasf_2_04", "nfse_v2-04.xsd"),
+}
+# fmt: off
+_SAO_PAULO = (
+    "PedidoEnvioRPS", "PedidoEnvioLoteRPS", "PedidoCancelamentoNFe", "PedidoConsultaNFe",
+    "PedidoConsultaNFePeriodo", "PedidoConsultaLote", "RetornoEnvioRPS", "RetornoEnvioLoteRPS",
+    "RetornoCancelamentoNFe", "RetornoConsulta",
 )
 # fmt: on
 
@@ -47,6 +71,13 @@ FILES: dict[str, tuple[str, str]] = {
     **{
         name: (_MANIFEST, f"{name}_v1.00.xsd")
         for name in ("e210200", "e210210", "e210220", "e210240")
+    },
+    **{name: (_NATIONAL, filename) for name, filename in _NATIONAL_FILES.items()},
+    **_ABRASF,
+    **{
+        f"sp{name}{layout}": (f"fiscal/paulistana_v0{layout}", f"{name}_v0{layout}.xsd")
+        for layout in (1, 2)
+        for name in _SAO_PAULO
     },
 }
 

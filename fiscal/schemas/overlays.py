@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _LETTERS = "NT Conjunta 2025.001: CNPJ and keys may hold letters since 2026-07-06"
+_NATIONAL_LETTERS = "national package of 2026-07-27: CNPJ and keys may hold letters"
+_REPLACED = "Anexo I, NAC-14: cStat 101 is an NFS-e that replaces another"
 _PROTOCOL = "TProt of tiposBasico_v4.00: protocols of 15 or 17 digits"
 
 EVENT_ID = "ID[0-9]{12}[0-9A-Z]{12}[0-9]{28}"
@@ -59,6 +61,32 @@ _KEY_OF_CANCEL = (
     r"([\d]{14})([\d]{5})([\d]{9})([\d]{10})"
 )
 
+
+def _national() -> list[Overlay]:
+    """Types of the national NFS-e: letters in CNPJ, keys and Ids, and the cStat of substitutes."""
+    key = "[0-9]{9}[0-9A-Z]{12}[0-9]{29}"
+    where = ("nfse/schemas/v1_0", "tiposSimples_v1.01.xsd")
+    lettered = (
+        ("TSCNPJ", "[0-9]{14}", _CNPJ),
+        ("TSIdDPS", "DPS[0-9]{42}", "DPS[0-9]{8}[0-9A-Z]{12}[0-9]{22}"),
+        ("TSChaveNFSe", "[0-9]{50}", key),
+        ("TSIdNFSe", "NFS[0-9]{50}", f"NFS{key}"),
+        ("TSChaveNFe", "[0-9]{44}", _KEY),
+        ("TSIdPedRegEvt", "PRE[0-9]{56}", "PRE[0-9]{9}[0-9A-Z]{12}[0-9]{35}"),
+        ("TSIdEvento", "EVT[0-9]{59}", "EVT[0-9]{9}[0-9A-Z]{12}[0-9]{38}"),
+        ("TSIdNumEvento", "[0-9]{59}", "[0-9]{9}[0-9A-Z]{12}[0-9]{38}"),
+    )
+    first = '<xs:whiteSpace value="preserve"/>%s<xs:enumeration value="100"/>'
+    substitute = first % '<xs:enumeration value="101"/>'
+    return [
+        *(
+            Overlay(*where, f'name="{name}"', f'"{old}"', f'"{new}"', _NATIONAL_LETTERS)
+            for name, old, new in lettered
+        ),
+        Overlay(*where, 'name="TStat"', first % "\n      ", substitute, _REPLACED),
+    ]
+
+
 OVERLAYS: tuple[Overlay, ...] = (
     Overlay(
         "nfe/schemas/v4_0",
@@ -90,6 +118,7 @@ OVERLAYS: tuple[Overlay, ...] = (
     *_basic_types("nfe_ator_interessado"),
     *_basic_types("nfe_entrega"),
     *_basic_types("nfe_insucesso"),
+    *_national(),
 )
 
 

@@ -136,7 +136,7 @@ def catalogue(modelo: int) -> Catalogue:
     """The catalogue of model 55 or 65, read once per process."""
     source = _load(_FILES[modelo])
     rows = [*source["fields"], *source["inferred_fields"]]
-    fields = tuple(_field(row, modelo) for row in rows)
+    fields = tuple(field_of(row, modelo) for row in rows)
     return Catalogue(
         modelo=modelo,
         fields=fields,
@@ -159,7 +159,8 @@ def _load(name: str) -> dict[str, Any]:
     return document
 
 
-def _field(written: Mapping[str, Any], modelo: int) -> Field:
+def field_of(written: Mapping[str, Any], modelo: int) -> Field:
+    """A row of a catalogue as a field; rows of all catalogues have one form."""
     path = str(written["path"])
     row = {**written, **_CORRECTIONS.get(path, {})}
     *parents, name = path.split("[].")

@@ -23,6 +23,8 @@ ECONF, CANCEL_ECONF = "110750", "110751"
 PRORROGACAO_1, PRORROGACAO_2 = "111500", "111501"
 PREVISAO_ENTREGA = "112150"
 CANCEL_EVENT = "110001"
+CONFIRMACAO, CIENCIA = "210200", "210210"
+DESCONHECIMENTO, NAO_REALIZADA = "210220", "210240"
 
 VERSION = "1.00"
 APPLICATION = "faturamento"  # verAplic: the author's program
@@ -115,6 +117,11 @@ _TABLE = (
          "evento_atualizacao_previsao_entrega", "previsao-entrega", cancelled_by=CANCEL_EVENT),
     Kind(CANCEL_EVENT, "Cancelamento de Evento",
          ("cOrgaoAutor", "verAplic", "tpEventoAut", "nProtEvento")),
+    # Of the recipient: nothing of ours is their document.
+    Kind(CIENCIA, "Ciencia da Operacao", (), "manifestacao", "ciencia", most=1),
+    Kind(CONFIRMACAO, "Confirmacao da Operacao", (), "manifestacao", "confirmacao"),
+    Kind(DESCONHECIMENTO, "Desconhecimento da Operacao", (), "manifestacao", "desconhecimento"),
+    Kind(NAO_REALIZADA, "Operacao nao Realizada", ("xJust",), "manifestacao", "nao-realizada"),
 )
 # fmt: on
 KINDS: Mapping[str, Kind] = {kind.tp_evento: kind for kind in _TABLE}

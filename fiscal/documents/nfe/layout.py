@@ -1,4 +1,4 @@
-"""The layout of infNFe as an ordered tree, read from the official XSD (XML-2, XML-3).
+"""The layout of a document as an ordered tree, read from the official XSD (XML-2, XML-3).
 
 Names, order, repetition, alternatives and the form of values all come from the schema files of the
 installed package; a new technical note changes the files and nothing here.
@@ -84,16 +84,21 @@ class Node:
 @cache
 def layout() -> Node:
     """The element infNFe, read once per process."""
-    types = _types()
-    root = types["TNFe"].find(f"{_XS}sequence/{_XS}element[@name='infNFe']")
+    return tree("nfe", type_name="TNFe", element="infNFe")
+
+
+def tree(schema: str, *, type_name: str, element: str) -> Node:
+    """The signed element directly inside `type_name` of a schema, by the names of `fiscal.xsd`."""
+    types = _types(schema)
+    root = types[type_name].find(f"{_XS}sequence/{_XS}element[@name='{element}']")
     if root is None:
-        raise RuntimeError("the schema has no infNFe")
+        raise RuntimeError(f"the schema has no {element}")
     return _element(root, types)
 
 
-def _types() -> Types:
+def _types(name: str) -> Types:
     """The named types of the schema that the signed document must satisfy."""
-    schema = etree.fromstring(xsd.source("nfe"))
+    schema = etree.fromstring(xsd.source(name))
     named = schema.iterchildren(f"{_XS}simpleType", f"{_XS}complexType")
     return {child.get("name", ""): child for child in named}
 
@@ -167,7 +172,7 @@ def _facets(name: str, restriction: etree._Element) -> Simple:
         return tuple(part.get("value", "") for part in restriction.iterchildren(_XS + facet))
 
     patterns = values("pattern")
-    decimals, is_fixed = _decimals(patterns) if name.startswith("TDec") else (None, True)
+    decimals, is_fixed = _decimals(patterns) if name.startswith(("TDec", "TSDec")) else (None, True)
     least, most = values("minLength"), values("maxLength")
     exact = values("length")
     return Simple(

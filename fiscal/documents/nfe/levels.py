@@ -5,12 +5,14 @@ Reading walks over what was sent, never over the six hundred fields that may be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from fiscal.documents.nfe import texts, values
 from fiscal.documents.nfe.catalogue import Catalogue, Field, catalogue
+
+ReaderOf = Callable[[Field], values.Reader | None]
 
 _EACH_ENTRY = "for each entry of the list"
 # Defaults that depend on what else was sent: `defaults` knows on what.
@@ -36,16 +38,27 @@ class Level:
 @cache
 def level(modelo: int) -> Level:
     """The compiled body of model 55 or 65."""
-    return _compiled(catalogue(modelo), ())
+    return compiled(catalogue(modelo))
 
 
-def _compiled(source: Catalogue, parents: tuple[str, ...]) -> Level:
+def compiled(
+    source: Catalogue, parents: tuple[str, ...] = (), *, reader_of: ReaderOf | None = None
+) -> Level:
+    """The level of the lists `parents` of a catalogue, and all those below it.
+
+    `reader_of` gives the reader of a field, None for lists and moments; by default that of NF-e.
+    """
+    read_by = reader_of or _reader
     fields = source.level(*parents)
-    lists = {n: _compiled(source, (*parents, n)) for n, f in fields.items() if f.kind == "array"}
+    lists = {
+        n: compiled(source, (*parents, n), reader_of=reader_of)
+        for n, f in fields.items()
+        if f.kind == "array"
+    }
     in_body = source.level()
     moved = dict(_aliases(source, parents, is_moved=True))
-    readers = {n: r for n, f in fields.items() if (r := _reader(f)) is not None}
-    readers |= {old: r for old, n in moved.items() if (r := _reader(in_body[n])) is not None}
+    readers = {n: r for n, f in fields.items() if (r := read_by(f)) is not None}
+    readers |= {old: r for old, n in moved.items() if (r := read_by(in_body[n])) is not None}
     return Level(
         fields=fields,
         readers=readers,

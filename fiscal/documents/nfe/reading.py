@@ -48,8 +48,8 @@ def read(
     """
     if not isinstance(body, Mapping):
         raise InvalidRequest("O corpo da requisição deve ser um objeto JSON.")
-    reading = _Reading(modelo, places.zone(issuer.uf, issuer.codigo_municipio), now)
     top = level(modelo)
+    reading = Reading(top, places.zone(issuer.uf, issuer.codigo_municipio), now)
     data = Read(reading.fields(body, top, ""))
     reading.dated(data)
     defaults.fill(data, modelo=modelo, issuer=issuer)
@@ -61,13 +61,13 @@ def read(
     return data
 
 
-class _Reading:
+class Reading:
     """One body being read: faults and notes by the path of their field."""
 
-    __slots__ = ("bare", "faults", "modelo", "notes", "now", "zone")
+    __slots__ = ("bare", "faults", "notes", "now", "top", "zone")
 
-    def __init__(self, modelo: int, zone: timezone, now: datetime) -> None:
-        self.modelo = modelo
+    def __init__(self, top: Level, zone: timezone, now: datetime) -> None:
+        self.top = top
         self.zone = zone
         self.now = now
         self.faults = Faults()
@@ -157,7 +157,7 @@ class _Reading:
 
     def dated(self, data: Data) -> None:
         """Moments in the issuer's zone as the layout writes them (XML-7)."""
-        for name in level(self.modelo).moments & data.keys():
+        for name in self.top.moments & data.keys():
             try:
                 text = plain(data.pop(name))
                 value = moments.moment(text, zone=self.zone, now=self.now)

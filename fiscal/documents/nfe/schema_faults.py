@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 from lxml import etree
 
@@ -38,28 +39,111 @@ def errors(faults: Iterable[RawFault], raw: bytes, *, modelo: int) -> list[Field
 
     `raw` is the document that has the faults.
     """
-    root = xml.parse(raw)
-    found: dict[str, FieldError] = {}
-    for fault in faults:
-        error = _error(fault, places(modelo), root)
-        found.setdefault(error.campo or error.mensagem, error)
-    return list(found.values())
+    return _translation(modelo).errors(faults, raw)
 
 
-def _error(fault: RawFault, known: Places, root: etree._Element) -> FieldError:
-    place, prefix = _place(fault.path, known)
-    if fault.kind == "missing":
-        return _absent(place, prefix, fault.expected, known)
-    if fault.kind == "unexpected":
-        parent_path = fault.path.rpartition("/")[0]
-        parent, outside = _place(parent_path, known)
-        lacking = _lacking(parent, fault.expected, _children(root, parent_path))
-        if lacking:
-            return _absent(parent, outside, lacking, known)
-        return FieldError(_campo(place, prefix, known), _MISPLACED)
-    if attribute := _ATTRIBUTE.match(fault.detail):
-        place = _join(place, f"@{attribute['name']}")
-    return FieldError(_campo(place, prefix, known), _of(place) or fault.detail)
+@cache
+def _translation(modelo: int) -> Translation:
+    return Translation(places(modelo), layout(), frozenset(("NFe", "infNFe")))
+
+
+@dataclass(frozen=True)
+class Translation:
+    """From the places of a layout to the fields of a request. `roots` are not part of a place."""
+
+    known: Places
+    layout: Node
+    roots: frozenset[str]
+
+    def errors(self, faults: Iterable[RawFault], raw: bytes) -> list[FieldError]:
+        """One error per field at fault, in document order. `raw` is what has the faults."""
+        root = xml.parse(raw)
+        found: dict[str, FieldError] = {}
+        for fault in faults:
+            error = self._error(fault, root)
+            found.setdefault(error.campo or error.mensagem, error)
+        return list(found.values())
+
+    def _error(self, fault: RawFault, root: etree._Element) -> FieldError:
+        place, prefix = self._place(fault.path)
+        if fault.kind == "missing":
+            return self._absent(place, prefix, fault.expected)
+        if fault.kind == "unexpected":
+            parent_path = fault.path.rpartition("/")[0]
+            parent, outside = self._place(parent_path)
+            lacking = self._lacking(parent, fault.expected, _children(root, parent_path))
+            if lacking:
+                return self._absent(parent, outside, lacking)
+            return FieldError(self._campo(place, prefix), _MISPLACED)
+        if attribute := _ATTRIBUTE.match(fault.detail):
+            place = _join(place, f"@{attribute['name']}")
+        return FieldError(self._campo(place, prefix), self._of(place) or fault.detail)
+
+    def _lacking(self, parent: str, expected: tuple[str, ...], there: set[str]) -> tuple[str, ...]:
+        """What is missing before an element out of place; empty when that element is the fault."""
+        absent = tuple(name for name in expected if name not in there)
+        mandatory = tuple(name for name in absent if _join(parent, name) in self._mandatory)
+        return mandatory or (absent if len(expected) == 1 else ())
+
+    def _absent(self, place: str, prefix: str, expected: tuple[str, ...]) -> FieldError:
+        """The field that would have filled what the schema expected at `place`."""
+        if place in self.known.choices:
+            return FieldError(prefix + self.known.choices[place].selector, "Informe este campo.")
+        below = [path for name in expected if (path := _join(place, name)) in self._nodes]
+        for path in [path for path in below if path in self._mandatory] or below:
+            campo = self._campo(path, prefix)
+            if campo:
+                return FieldError(campo, f"Informe este campo. {self._of(path)}".strip())
+        return FieldError(self._campo(place, prefix), "Pede dados que este documento não admite.")
+
+    def _of(self, path: str) -> str:
+        node = self._nodes.get(path)
+        return _accepted(node.type) if node and node.type else ""
+
+    @cached_property
+    def _nodes(self) -> dict[str, Node]:
+        """Every element and attribute by path; one that two branches have is one."""
+        return dict(self.layout.walk())
+
+    @cached_property
+    def _mandatory(self) -> frozenset[str]:
+        """The elements without which their parent is not complete; an alternative counts as one."""
+        return frozenset(
+            path for path, node in self.layout.walk() for path in _must(path, node)
+        ) | {*_must("", self.layout)}
+
+    def _place(self, path: str) -> tuple[str, str]:
+        """(place in the layout, lists on the way): `det/prod/NCM` and `items[1].`."""
+        place, prefix = "", ""
+        for step in path.split("/"):
+            found = _STEP.fullmatch(step)
+            if found is None or found["name"] in self.roots:
+                continue
+            place = _join(place, found["name"])
+            if place in self.known.lists:
+                name, position = self.known.lists[place].name, int(found["position"] or 1) - 1
+                prefix += f"{name}[{position}]."
+        return place, prefix
+
+    def _campo(self, place: str, prefix: str) -> str:
+        """The request field of a place: its own, of its list, or the first its group must have."""
+        known = self.known
+        if place in known.fields:
+            return prefix + known.fields[place].name
+        if place in known.lists:
+            # The fault is about the entries, not about a value of one of them.
+            name = known.lists[place].name
+            return re.sub(rf"{name}\[[0-9]+\]\.$", "", prefix) + name
+        if place in known.choices:
+            return prefix + known.choices[place].selector
+        node = self._nodes.get(place)
+        if node is None or node.is_leaf:
+            return ""
+        for child in sorted(node.elements(), key=lambda child: child.least == 0):
+            campo = self._campo(_join(place, child.name), prefix)
+            if campo:
+                return campo
+        return ""
 
 
 def _children(root: etree._Element, path: str) -> set[str]:
@@ -73,28 +157,16 @@ def _children(root: etree._Element, path: str) -> set[str]:
     return {xml.local_name(child) for child in node}
 
 
-def _lacking(parent: str, expected: tuple[str, ...], there: set[str]) -> tuple[str, ...]:
-    """What is missing before an element out of place; empty when that element is the fault."""
-    absent = tuple(name for name in expected if name not in there)
-    mandatory = tuple(name for name in absent if _join(parent, name) in _mandatory())
-    return mandatory or (absent if len(expected) == 1 else ())
+def _join(parent: str, name: str) -> str:
+    return f"{parent}/{name}" if parent else name
 
 
-def _absent(place: str, prefix: str, expected: tuple[str, ...], known: Places) -> FieldError:
-    """The field that would have filled what the schema expected at `place`."""
-    if place in known.choices:
-        return FieldError(prefix + known.choices[place].selector, "Informe este campo.")
-    below = [path for name in expected if (path := _join(place, name)) in _nodes()]
-    for path in [path for path in below if path in _mandatory()] or below:
-        campo = _campo(path, prefix, known)
-        if campo:
-            return FieldError(campo, f"Informe este campo. {_of(path)}".strip())
-    return FieldError(_campo(place, prefix, known), "Pede dados que este documento não admite.")
-
-
-def _of(path: str) -> str:
-    node = _nodes().get(path)
-    return _accepted(node.type) if node and node.type else ""
+def _must(path: str, node: Node) -> Iterator[str]:
+    for child in node.children:
+        if child.least and child.kind == "element":
+            yield _join(path, child.name)
+        elif child.least:
+            yield from _must(path, child)
 
 
 def _accepted(kind: Simple) -> str:
@@ -123,65 +195,3 @@ def _formats(patterns: list[str]) -> str:
     if not lengths or len(lengths) + len(words) < len(patterns):
         return "Formato fora do que o leiaute aceita."
     return f"Use {' ou '.join((' ou '.join(lengths) + ' dígitos', *words))}."
-
-
-# --- from places to fields -------------------------------------------------------------------
-
-
-@cache
-def _nodes() -> dict[str, Node]:
-    """Every element and attribute of the layout by path; one that two branches have is one."""
-    return dict(layout().walk())
-
-
-def _join(parent: str, name: str) -> str:
-    return f"{parent}/{name}" if parent else name
-
-
-@cache
-def _mandatory() -> frozenset[str]:
-    """The elements without which their parent is not complete; an alternative counts as one."""
-    return frozenset(path for path, node in layout().walk() for path in _must(path, node)) | {
-        *_must("", layout())
-    }
-
-
-def _must(path: str, node: Node) -> Iterator[str]:
-    for child in node.children:
-        if child.least and child.kind == "element":
-            yield _join(path, child.name)
-        elif child.least:
-            yield from _must(path, child)
-
-
-def _place(path: str, known: Places) -> tuple[str, str]:
-    """(place in the layout, lists on the way): `det/prod/NCM` and `items[1].`."""
-    place, prefix = "", ""
-    for step in path.split("/"):
-        found = _STEP.fullmatch(step)
-        if found is None or found["name"] in ("NFe", "infNFe"):
-            continue
-        place = _join(place, found["name"])
-        if place in known.lists:
-            prefix += f"{known.lists[place].name}[{int(found['position'] or 1) - 1}]."
-    return place, prefix
-
-
-def _campo(place: str, prefix: str, known: Places) -> str:
-    """The request field of a place: its own, of its list, or the first that its group must have."""
-    if place in known.fields:
-        return prefix + known.fields[place].name
-    if place in known.lists:
-        # The fault is about the entries, not about a value of one of them.
-        name = known.lists[place].name
-        return re.sub(rf"{name}\[[0-9]+\]\.$", "", prefix) + name
-    if place in known.choices:
-        return prefix + known.choices[place].selector
-    node = _nodes().get(place)
-    if node is None or node.is_leaf:
-        return ""
-    for child in sorted(node.elements(), key=lambda child: child.least == 0):
-        campo = _campo(_join(place, child.name), prefix, known)
-        if campo:
-            return campo
-    return ""

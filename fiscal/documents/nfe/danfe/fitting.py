@@ -1,4 +1,4 @@
-"""How much room a text takes, without laying it out: the widths of a font like Times, in bold."""
+"""How much room a text takes, without laying it out: the widths of the fonts of our prints."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Iterator
 
 _POINT = 0.3528  # millimetres
-# Advance in thousandths of an em, of the bold face: the regular one is never wider.
-_ADVANCES = {
+# Advance in thousandths of an em. A font like Times, of the bold face: the regular one is never
+# wider.
+_SERIF = {
     220: "|",
     250: " ,.",
     278: "il/'",
@@ -24,20 +25,52 @@ _ADVANCES = {
     944: "M@",
     1000: "W%—…",
 }
-_WIDTHS = {char: width / 1000 for width, chars in _ADVANCES.items() for char in chars}
+# Inter, of the regular face, read from its table hmtx.
+_SANS = {
+    240: "ijl",
+    280: " I",
+    300: "!,.:'",
+    320: ";`",
+    360: "()/[\\]t|",
+    380: "fr",
+    430: "1{}",
+    460: "-_°ª",
+    480: 'º"^',
+    510: "*–?",
+    550: "skxz•",
+    570: "avyLc§7J",
+    600: "Ee5Fhnuo",
+    620: "2bdgpq3689",
+    640: "#0Z$&PRS",
+    670: "4BT+<=>~K",
+    690: "XYAV",
+    730: "CD",
+    760: "GHNOQU",
+    820: "w",
+    880: "m…",
+    900: "M",
+    1000: "@%W—",
+}
+
+
+def _face(advances: dict[int, str]) -> dict[str, float]:
+    return {char: width / 1000 for width, chars in advances.items() for char in chars}
+
+
+SERIF, SANS = _face(_SERIF), _face(_SANS)
 _OTHER = 0.75  # a character of no list: nearly the widest letter
 
 
-def width_of(text: str, size: float) -> float:
+def width_of(text: str, size: float, face: dict[str, float] = SERIF) -> float:
     """Millimetres that `text` takes at `size` points."""
-    return sum(_em(char) for char in text) * size * _POINT
+    return sum(_em(char, face) for char in text) * size * _POINT
 
 
-def _em(char: str) -> float:
-    known = _WIDTHS.get(char)
+def _em(char: str, face: dict[str, float]) -> float:
+    known = face.get(char)
     if known is not None:
         return known
-    return _WIDTHS.get(unicodedata.normalize("NFD", char)[0], _OTHER)  # an accent takes no room
+    return face.get(unicodedata.normalize("NFD", char)[0], _OTHER)  # an accent takes no room
 
 
 def size_for(text: str, *, width: float, most: float, least: float) -> float:
@@ -46,16 +79,16 @@ def size_for(text: str, *, width: float, most: float, least: float) -> float:
     return max(least, min(most, int(10 * width / at_one) / 10)) if at_one else most
 
 
-def lines(text: str, *, width: float, size: float) -> Iterator[str]:
+def lines(text: str, *, width: float, size: float, face: dict[str, float] = SERIF) -> Iterator[str]:
     """`text` broken at spaces into lines of `width` millimetres; line breaks are kept."""
     for paragraph in text.split("\n"):
-        yield from _wrapped(paragraph, width, size)
+        yield from _wrapped(paragraph, width, size, face)
 
 
-def _wrapped(paragraph: str, width: float, size: float) -> Iterator[str]:
+def _wrapped(paragraph: str, width: float, size: float, face: dict[str, float]) -> Iterator[str]:
     line, used = "", 0.0
     for word in paragraph.split(" "):
-        needed = width_of(word + " ", size)
+        needed = width_of(word + " ", size, face)
         if line and used + needed > width:
             yield line
             line, used = "", 0.0
@@ -63,7 +96,7 @@ def _wrapped(paragraph: str, width: float, size: float) -> Iterator[str]:
             fitting = max(1, int(len(word) * width / needed))
             yield word[:fitting]
             word = word[fitting:]
-            needed = width_of(word + " ", size)
+            needed = width_of(word + " ", size, face)
         line = f"{line} {word}" if line else word
         used += needed
     yield line

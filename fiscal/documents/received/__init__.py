@@ -1,0 +1,1 @@
+"""Documents of others, read into the names of the API."""
