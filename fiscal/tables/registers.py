@@ -199,14 +199,15 @@ def _municipio_fault(row: Row) -> str:
 
 
 def _municipio_entries(rows: list[Row]) -> list[Entry]:
+    from fiscal.tables.nfse_cities import shown  # it reads its own table with this module
+
     return [
         {
             "codigo_municipio": row["codigo"],
             "nome_municipio": row["nome"],
             "sigla_uf": row["uf"],
             "nome_uf": UF_NAMES[row["uf"]],
-            "nfse_habilitada": False,
-            "status_nfse": "nao_implementado",
+            **shown(row["codigo"]),
         }
         for row in rows
     ]
