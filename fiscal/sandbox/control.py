@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from fiscal.sandbox import shelves
+from fiscal.sandbox import note_control, shelves
 from fiscal.sandbox.world import World
 
 ROOT = "/_controle"
@@ -27,7 +27,11 @@ SETTINGS = {
     "svc_atraso": "segundos até o documento da SVC aparecer na autorizadora de origem",
     "atraso_recibo": "segundos até o lote assíncrono estar processado",
     "prazo_cancelamento": "{UF: {modelo: [horas no prazo, horas aceitas]}}",
-    "contribuintes": "{CNPJ: {nome, ie, nfe, nfce}}",
+    "contribuintes": "{CNPJ: {nome, ie, nfe, nfce, im, municipio, simples}}",
+    "municipios": "{IBGE: {convenio: 1, 0 ou nulo, emissor, aliquota, prazo_horas}}, de NFS-e",
+    "cidades": "{IBGE: issnet-2.04, webiss-2.02 ou webiss-1.00}: como a prefeitura fala",
+    "atraso_lote": "segundos até o lote de RPS estar processado",
+    "cstat_substituicao": "cStat da NFS-e que substitui outra: 100 ou 101",
     "csc": "{CNPJ: {id: código}}; código vazio é revogado",
     "revogados": "números de série, hexadecimais, de certificados revogados",
 }
@@ -182,6 +186,7 @@ READ: dict[str, Callable[..., Any]] = {
     "eventos": shelves.events,
     "inutilizacoes": shelves.voidings,
     "pedidos": shelves.requests,
+    "notas": note_control.notes,
     "relogio": lambda world, _: world.clock.show(),
     "ajustes": _settings,
     "svc": lambda world, _: world.store.setting("svc", {}),
@@ -191,6 +196,8 @@ WRITE: dict[str, Callable[..., Any]] = {
     "relogio": _move_clock,
     "ajustes": _set,
     "svc": _set_svc,
+    "analise": note_control.decide,
+    "municipios": _merge("municipios"),
     "contribuintes": _merge("contribuintes"),
     "csc": _merge("csc"),
     "revogados": _revoke,

@@ -18,18 +18,27 @@ AT_CONNECTION = {"sem_conexao", "tls_recusado"}
 INSTEAD = {
     "queda_antes", "cstat", "pausado", "parado", "consumo_indevido", "duplicado_fantasma",
 }  # fmt: skip
-DURING = {"em_processamento", "consulta_atrasada"}
+DURING = {
+    "em_processamento", "consulta_atrasada", "lote_em_processamento", "cancelamento_pendente",
+}  # fmt: skip
 AFTER = {
     "queda_depois", "lento_antes", "lento_depois", "gotejar", "truncado", "mal_formado", "vazio",
     "outra_codificacao", "resposta_trocada", "digval_trocado", "ordem_trocada",
 }  # fmt: skip
 EITHER = {"http_500", "http_503", "http_html", "soap_fault"}
-KINDS = AT_CONNECTION | INSTEAD | DURING | AFTER | EITHER
+_OF_NFE = {"em_processamento", "consulta_atrasada"}
+KINDS = AT_CONNECTION | INSTEAD | _OF_NFE | AFTER | EITHER
+# Of the authorities of service notes alone: an error of theirs, a lot that stays in the queue, and
+# what a city may say to a cancellation.
+NOTES_ALONE = {
+    "erro", "lote_em_processamento", "lote_com_erro", "retorno_vazio", "cancelamento_pendente",
+    "cancelamento_recusado", "cancelamento_tardio",
+}  # fmt: skip
 _LASTING = {"pausado", "parado", "consumo_indevido"}
 _FILTERS = ("servico", "autorizador", "uf", "cnpj", "serie", "numero")
 _FIELDS = {*_FILTERS, "vezes", "depois_de", "tipo", "parametros"}
 # tipo → its parameters: None for a number, else the words that it may say (none: any text).
-_NUMBER, _TEXT = None, ()
+_NUMBER, _TEXT, _RESULTS = None, (), ("deferido", "indeferido")
 _SECONDS: dict[str, tuple[str, ...] | None] = {"segundos": _NUMBER}
 _MOMENT: dict[str, tuple[str, ...] | None] = {"quando": ("antes", "depois")}
 _PARAMETERS: dict[str, dict[str, tuple[str, ...] | None]] = {
@@ -40,6 +49,10 @@ _PARAMETERS: dict[str, dict[str, tuple[str, ...] | None]] = {
     "consulta_atrasada": _SECONDS,
     "gotejar": {"intervalo": _NUMBER},
     "em_processamento": {"n": _NUMBER},
+    "lote_em_processamento": {"n": _NUMBER, **_SECONDS},
+    "cancelamento_pendente": {**_SECONDS, "codigo": _TEXT, "resultado": _RESULTS},
+    "lote_com_erro": {"codigo": _TEXT, "mensagem": _TEXT},
+    "erro": {"codigo": _TEXT, "mensagem": _TEXT},
     "cstat": {"codigo": _NUMBER, "motivo": _TEXT, "nivel": ("lote", "documento")},
     **dict.fromkeys(sorted(EITHER), _MOMENT),
 }
@@ -247,12 +260,13 @@ def _made(number: int, rule: dict[str, Any]) -> Fault:
     if unknown:
         raise ValueError(f"campo desconhecido: {', '.join(sorted(unknown))}")
     tipo = rule.get("tipo", "")
-    if tipo not in KINDS:
-        raise ValueError(f"tipo desconhecido: {tipo!r}; aceitos: {', '.join(sorted(KINDS))}")
+    if tipo not in KINDS | NOTES_ALONE:
+        known = ", ".join(sorted(KINDS | NOTES_ALONE))
+        raise ValueError(f"tipo desconhecido: {tipo!r}; aceitos: {known}")
     wanted = {name: str(rule[name]) for name in _FILTERS if rule.get(name) not in (None, "")}
     if wanted and tipo in AT_CONNECTION:
         raise ValueError(f"{tipo} atinge a conexão, que ainda não diz {', '.join(wanted)}")
-    if wanted.get("servico", "autorizacao") not in tables.SERVICES:
+    if wanted.get("servico", "autorizacao") not in {*tables.SERVICES, *tables.NOTE_SERVICES}:
         raise ValueError(f"servico desconhecido: {wanted['servico']!r}")
     parameters = dict(rule.get("parametros") or {})
     _check_parameters(tipo, parameters)

@@ -6,15 +6,13 @@ import re
 import time
 from dataclasses import dataclass
 
-from fiscal.sandbox import damage, limits, soap, tables
+from fiscal.sandbox import damage, journal, note_front, soap, tables
 from fiscal.sandbox.certificates import Certificate
 from fiscal.sandbox.faults import DURING, Facts, facts_of
 from fiscal.sandbox.services import respond
 from fiscal.sandbox.wire import Reply, Request
 from fiscal.sandbox.world import Call, World
 
-KEPT_REQUESTS = 30_000
-PRUNED_EVERY = 1000
 _CSTAT = re.compile(r"<cStat>([0-9]{3,4})</cStat>")
 
 
@@ -39,6 +37,8 @@ def address_of(target: str) -> Address | None:
 
 def handle(world: World, request: Request, sender: Certificate | None) -> Reply:
     """Answer one request and enter it in the journal before the answer leaves."""
+    if note_front.serves(request.target):
+        return note_front.handle(world, request, sender)
     started = time.perf_counter()
     address = address_of(request.target)
     if address is None:
@@ -55,7 +55,9 @@ def handle(world: World, request: Request, sender: Certificate | None) -> Reply:
         now=world.clock.now(),
     )
     reply, facts = _answered(call, request)
-    _journal(call, request, reply, facts, (time.perf_counter() - started) * 1000)
+    elapsed = (time.perf_counter() - started) * 1000
+    codes = _CSTAT.findall(call.answered)
+    journal.enter(call, request, reply, facts, codes=codes, elapsed=elapsed)
     return reply
 
 
@@ -83,27 +85,3 @@ def _sealed(call: Call, payload: str) -> Reply:
     call.answered = payload
     kind, body = soap.sealed(payload, service=call.service, cuf=call.cuf or call.orgao)
     return Reply(200, kind, body)
-
-
-def _journal(call: Call, request: Request, reply: Reply, facts: Facts, elapsed: float) -> None:
-    codes = _CSTAT.findall(call.answered)
-    call.world.store.insert(
-        "pedidos",
-        momento=call.now.timestamp(),
-        caminho=request.target,
-        autorizador=call.authority,
-        servico=call.service,
-        cuf=call.cuf,
-        transmissor=call.sender.document if call.sender else "",
-        chave=facts.chave,
-        pedido=request.body,
-        status=reply.status,
-        resposta=reply.body,
-        c_stat=" ".join(codes),
-        falha=" ".join(fault.tipo for fault in call.faults),
-        observacoes="\n".join(call.remarks),
-        milissegundos=elapsed,
-    )
-    row = call.world.store.one("SELECT last_insert_rowid() AS id")
-    if row is not None and row["id"] % PRUNED_EVERY == 0:
-        call.world.store.prune(requests=KEPT_REQUESTS, uses_before=call.later(-2 * limits.HOUR))

@@ -28,6 +28,10 @@ _ROOTS = {
     "210210": ("nfe_evento_mde", "v1_0", "e210210_v1.00.xsd"),
     "210220": ("nfe_evento_mde", "v1_0", "e210220_v1.00.xsd"),
     "210240": ("nfe_evento_mde", "v1_0", "e210240_v1.00.xsd"),
+    "DPS": ("nfse", "v1_0", "DPS_v1.01.xsd"),
+    "NFSe": ("nfse", "v1_0", "NFSe_v1.01.xsd"),
+    "pedRegEvento": ("nfse", "v1_0", "pedRegEvento_v1.01.xsd"),
+    "eventoNfse": ("nfse", "v1_0", "evento_v1.01.xsd"),
 }
 # The package's copies of these types are older than the CNPJ with letters (NT Conjunta 2025.001,
 # XSD-2); the left side is what they hold, the right side what the current official files hold.
@@ -41,6 +45,27 @@ _CORRECTIONS = (
         b'<xs:pattern value="[0-9]{0}|[0-9A-Z]{12}[0-9]{2}"/>',
     ),
 )
+# The national NFS-e of the same date; TStat lacks the substitution that Anexo I has (101).
+_NFSE_CORRECTIONS = (
+    (b'"[0-9]{14}"', b'"[0-9A-Z]{12}[0-9]{2}"'),
+    (b'"DPS[0-9]{42}"', b'"DPS[0-9]{8}[0-9A-Z]{12}[0-9]{22}"'),
+    (b'"[0-9]{50}"', b'"[0-9]{9}[0-9A-Z]{12}[0-9]{29}"'),
+    (b'"NFS[0-9]{50}"', b'"NFS[0-9]{9}[0-9A-Z]{12}[0-9]{29}"'),
+    (b'"[0-9]{44}"', b'"[0-9]{6}[0-9A-Z]{12}[0-9]{26}"'),
+    (b'"PRE[0-9]{56}"', b'"PRE[0-9]{9}[0-9A-Z]{12}[0-9]{35}"'),
+    (b'"EVT[0-9]{59}"', b'"EVT[0-9]{9}[0-9A-Z]{12}[0-9]{38}"'),
+    (b'"[0-9]{59}"', b'"[0-9]{9}[0-9A-Z]{12}[0-9]{38}"'),
+    (
+        b'<xs:enumeration value="103"/>\r\n      <xs:enumeration value="107"/>',
+        b'<xs:enumeration value="101"/><xs:enumeration value="103"/><xs:enumeration value="107"/>',
+    ),
+)
+# Files of cities, published as they are: folder below fiscal/schemas, file.
+_OF_CITIES = {
+    "abrasf100": ("abrasf_1_00", "nfse.xsd"),
+    "abrasf202": ("abrasf_2_02", "nfse_v2_02.xsd"),
+    "abrasf204": ("abrasf_2_04", "nfse_v2-04.xsd"),
+}
 _COMPILING = threading.Lock()
 
 
@@ -48,11 +73,16 @@ class _Corrected(etree.Resolver):
     def __init__(self, package: str, release: str) -> None:
         super().__init__()
         self.folder = files("nfelib") / package / "schemas" / release
+        # In the files of NFS-e the first text of 14 digits is the CNPJ's; others stay digits.
+        self.corrections: tuple[tuple[bytes, bytes], ...]
+        self.corrections, self.times = (
+            (_NFSE_CORRECTIONS, 1) if package == "nfse" else (_CORRECTIONS, -1)
+        )
 
     def read(self, name: str) -> bytes:
         raw = (self.folder / name).read_bytes()
-        for old, new in _CORRECTIONS:
-            raw = raw.replace(old, new)
+        for old, new in self.corrections:
+            raw = raw.replace(old, new, self.times)
         return raw
 
     def resolve(self, system_url, public_id, context):  # type: ignore[no-untyped-def]
@@ -62,6 +92,10 @@ class _Corrected(etree.Resolver):
 
 @functools.cache
 def _compiled(name: str) -> etree.XMLSchema:
+    if name in _OF_CITIES or "/" in name:
+        folder, file = _OF_CITIES.get(name) or name.split("/", 1)
+        path = files("fiscal") / "schemas" / folder / file
+        return etree.XMLSchema(etree.parse(str(path), etree.XMLParser(no_network=True)))
     package, release, root = _ROOTS[name]
     parser = etree.XMLParser(no_network=True)
     resolver = _Corrected(package, release)

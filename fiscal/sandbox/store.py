@@ -44,6 +44,27 @@ CREATE TABLE IF NOT EXISTS pedidos (
     transmissor TEXT, chave TEXT, pedido BLOB, status INTEGER, resposta BLOB, c_stat TEXT,
     falha TEXT, observacoes TEXT, milissegundos REAL);
 CREATE INDEX IF NOT EXISTS pedidos_chave ON pedidos (chave);
+CREATE TABLE IF NOT EXISTS notas (
+    id INTEGER PRIMARY KEY, ambiente TEXT, autorizador TEXT, municipio TEXT, documento TEXT,
+    inscricao TEXT, serie TEXT, numero_rps INTEGER, tipo_rps INTEGER, identidade TEXT,
+    numero INTEGER, chave TEXT, situacao TEXT, substitui TEXT, substituida_por TEXT, tomador TEXT,
+    intermediario TEXT, valor TEXT, digest TEXT, recebido_em REAL, encerrada_em REAL,
+    visivel_em REAL, pedido BLOB, xml BLOB);
+CREATE INDEX IF NOT EXISTS notas_rps
+    ON notas (ambiente, autorizador, documento, serie, numero_rps);
+CREATE INDEX IF NOT EXISTS notas_chave ON notas (ambiente, chave);
+CREATE INDEX IF NOT EXISTS notas_identidade ON notas (ambiente, identidade);
+CREATE TABLE IF NOT EXISTS notas_eventos (
+    id INTEGER PRIMARY KEY, ambiente TEXT, autorizador TEXT, chave TEXT, tipo TEXT,
+    sequencia INTEGER, situacao TEXT, decide_em REAL, autor TEXT, registrado_em REAL,
+    pedido BLOB, xml BLOB);
+CREATE INDEX IF NOT EXISTS notas_eventos_chave ON notas_eventos (ambiente, autorizador, chave);
+CREATE TABLE IF NOT EXISTS notas_lotes (
+    protocolo TEXT PRIMARY KEY, ambiente TEXT, autorizador TEXT, documento TEXT, numero TEXT,
+    recebido_em REAL, pronto_em REAL, consultas_pendentes INTEGER, erros TEXT, notas TEXT);
+CREATE TABLE IF NOT EXISTS notas_caixa (
+    ambiente TEXT, interessado TEXT, nsu INTEGER, chave TEXT, tipo TEXT, tipo_evento TEXT,
+    gerado_em REAL, xml BLOB, PRIMARY KEY (ambiente, interessado, nsu)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS falhas (
     id INTEGER PRIMARY KEY, regra TEXT, vistas INTEGER DEFAULT 0, usadas INTEGER DEFAULT 0);
 CREATE TABLE IF NOT EXISTS ajustes (nome TEXT PRIMARY KEY, valor TEXT);
@@ -55,6 +76,10 @@ _EMPTIED = (
     "inutilizacoes",
     "lotes",
     "caixa",
+    "notas",
+    "notas_eventos",
+    "notas_lotes",
+    "notas_caixa",
     "consumo",
     "bloqueios",
     "pedidos",

@@ -21,6 +21,11 @@ SERVICES = {
     "distribuicao_dfe": "NFeDistribuicaoDFe",
     "recepcao_epec": "RecepcaoEvento",
 }
+# What may be asked of an authority of service notes, whatever its protocol calls it.
+NOTE_SERVICES = (
+    "nota_envio", "nota_consulta", "nota_lote", "nota_cancelamento", "nota_distribuicao",
+    "nota_parametros",
+)  # fmt: skip
 SVC = ("SVC-AN", "SVC-RS")
 # SVC has no voiding and no register; the Ambiente Nacional has events and distribution alone.
 NOT_OFFERED = {

@@ -145,6 +145,8 @@ def _state(event: Event, call: Call) -> Iterator[Refusal]:
             yield Refusal(650 if event.tipo == "210210" else _CONCLUSIVE_CANCELLED)
         else:
             yield Refusal(218 if event.is_cancellation else 580)
+    if event.tipo == "210210" and _is_concluded(call, event.key.text):
+        yield Refusal(655)
     if event.is_cancellation and books.event(call, event.key.text, "210200") is not None:
         yield Refusal(221)
     if event.tipo == "110110" and event.key.modelo == "65":
@@ -153,6 +155,13 @@ def _state(event: Event, call: Call) -> Iterator[Refusal]:
         yield Refusal(222)
     if event.tipo == "110112":
         yield from _substitute(event, call)
+
+
+def _is_concluded(call: Call, chave: str) -> bool:
+    """Has the recipient said what became of the operation? (NT 2020.001)"""
+    return any(
+        books.event(call, chave, tipo) is not None for tipo in ("210200", "210220", "210240")
+    )
 
 
 def _substitute(event: Event, call: Call) -> Iterator[Refusal]:
