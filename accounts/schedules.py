@@ -23,6 +23,7 @@ SCHEDULES = [
     Entry("tarefas sem sinal", "accounts.tasks.sweep_jobs", "*/2 * * * *"),
     Entry("rodada noturna", "billing.tasks.nightly_run", "10 3 * * *"),
     Entry("pendências das faturas", "billing.tasks.sweep_follow_ups", "*/5 * * * *"),
+    Entry("notas das faturas", "billing.tasks.work_off_notes", "* * * * *"),
     Entry("índices do Banco Central", "billing.tasks.fetch_indexes", "30 9 * * *"),
     Entry("limpeza do cache de PDF", "billing.tasks.purge_pdf_cache", "40 4 * * *"),
     Entry("limpeza de anexos sem fatura", "billing.tasks.purge_attachments", "45 4 * * *"),
@@ -39,6 +40,7 @@ SCHEDULES = [
     Entry("numeração sem documento", "fiscal.tasks.sweep_numbers", "30 4 * * *"),
     Entry("e-mails e backups à espera", "fiscal.tasks.sweep_deliveries", "* * * * *"),
     Entry("backups mensais", "fiscal.tasks.prepare_backups", "0 2 * * *"),
+    Entry("documentos recebidos", "fiscal.tasks.sweep_received", "*/5 * * * *"),
     Entry("limpeza dos impressos fiscais", "fiscal.tasks.purge_prints", "42 4 * * *"),
     Entry("resultados antigos da fila", "accounts.tasks.prune_queue", "50 4 * * *"),
 ]

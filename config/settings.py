@@ -164,10 +164,21 @@ FISCAL_AUTH_FAILURES_PER_MINUTE = number("FISCAL_AUTH_FAILURES_PER_MINUTE", defa
 # Tasks that are queued with the primary key of a decided document, and of a voided range.
 FISCAL_SUBSCRIBERS: tuple[str, ...] = ()
 FISCAL_VOID_SUBSCRIBERS: tuple[str, ...] = ()
+# Called, without keys and never twice at once, after decisions on service notes.
+FISCAL_NOTE_SUBSCRIBERS: tuple[str, ...] = ("billing.tasks.work_off_notes",)
 # Every authority at one address instead of the published ones (a sandbox), and a file of trust
 # anchors beside the usual ones.
 FISCAL_ENDPOINTS_BASE = env.str("FISCAL_ENDPOINTS_BASE", default="")
 FISCAL_CA_FILE = env.str("FISCAL_CA_FILE", default="")
+# National NFS-e: algorithms of signatures and, where it moved, the address of Sefin.
+NFSEN_SIGNATURE = {
+    "homologacao": one_of("NFSEN_SIGNATURE_HOMOLOGACAO", "rsa-sha1", "rsa-sha256"),
+    "producao": one_of("NFSEN_SIGNATURE_PRODUCAO", "rsa-sha1", "rsa-sha256"),
+}
+NFSEN_ENDPOINTS = {
+    "homologacao": env.str("NFSEN_ENDPOINT_HOMOLOGACAO", default=""),
+    "producao": env.str("NFSEN_ENDPOINT_PRODUCAO", default=""),
+}
 # NF-e that one worker of the queue has on their way at once (PostgreSQL; the embedded database: 1).
 FISCAL_SENDERS = number("FISCAL_SENDERS", default=4)
 

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from accounts.views import health_check, worker_health
 from billing.api import docs_views
-from billing.api.documents import linked_invoice
+from billing.api.documents import linked_invoice, linked_note_pdf, linked_note_xml
 from billing.api.files import attached_file
 from fiscal.api.files import routes as file_routes
 
@@ -25,6 +25,8 @@ urlpatterns = [
     path("v2/", include("fiscal.api.urls")),
     *file_routes,
     path("documents/invoices/<str:signed>", linked_invoice),
+    path("documents/notes/<str:signed>.pdf", linked_note_pdf),
+    path("documents/notes/<str:signed>.xml", linked_note_xml),
     path("files/<str:signed>", attached_file),
     path("health_check", health_check),
     path("health/worker", worker_health),

@@ -175,3 +175,25 @@ class PrintFailed(DomainError):
     codigo = "pdf_indisponivel"
     mensagem = "O PDF não pôde ser gerado. Tente de novo em instantes."
     http_status = 503
+
+
+# --- received documents (§7, §8) -----------------------------------------------------------------
+
+
+class ReceivedNotFound(NotFound):
+    codigo = "nao_encontrado"
+    mensagem = "Nota fiscal recebida não encontrada."
+
+
+class ManifestationRefused(InvalidInput):
+    """400: the note does not take this manifestation (any more)."""
+
+    codigo = "manifestacao_nao_aplicavel"
+    mensagem = "A manifestação não é aplicável a esta nota fiscal."
+
+
+class ManifestationTaken(InvalidInput):
+    """400: a manifestation of this kind is registered for the note."""
+
+    codigo = "manifestacao_ja_vinculada"
+    mensagem = "Esta manifestação já está vinculada à nota fiscal."

@@ -10,6 +10,27 @@ def send_waiting() -> int:
     return work()
 
 
+def send_service_notes() -> int:
+    """Send the service notes that wait; called for by those that write them, and each minute."""
+    from fiscal.services.nfse.dispatch import work
+
+    return work()
+
+
+def resume_service_note(note_id: int) -> None:
+    """Go on with a service note whose time has come; the sweep has claimed it."""
+    from fiscal.services.nfse.sending import resume
+
+    resume(note_id)
+
+
+def resume_service_order(order_id: int) -> None:
+    """Go on with the cancellation of a service note; the sweep has claimed it."""
+    from fiscal.services.nfse.orders import resume
+
+    resume(order_id)
+
+
 def resume_document(document_id: int) -> None:
     """Go on with a document whose time has come; the sweep has claimed it."""
     from fiscal.services.resuming import resume
@@ -103,9 +124,30 @@ def sweep_deliveries() -> int:
     return mail.sweep(now=now) + backups.sweep(now=now)
 
 
+def sweep_received() -> int:
+    """Call for the questions for received documents that are due (DIS-2). Each 5 minutes."""
+    from fiscal.services.received.cursors import sweep
+    from lib import clock
+
+    return sweep(now=clock.now())
+
+
+def fetch_received(cursor_id: int) -> int:
+    """Ask one source for what was issued against a company."""
+    from fiscal.services.received.fetching import fetch
+
+    return fetch(cursor_id)
+
+
+def resume_manifestation(manifestation_id: int) -> None:
+    from fiscal.services.received.manifest_sending import send
+
+    send(manifestation_id)
+
+
 def purge_prints() -> int:
     """Drop old and unread prints; they are rendered again when somebody asks (PDF-1)."""
-    from fiscal.services.printing import purge
+    from fiscal.services.print_cache import purge
     from lib import clock
 
     return purge(now=clock.now())

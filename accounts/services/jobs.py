@@ -23,7 +23,10 @@ MAX_ATTEMPTS = 5
 _FLUSH_EVERY = timedelta(seconds=1)
 
 # kind → dotted path of a function (job, progress) -> result dict. Filled by each app's jobs.
-HANDLERS: dict[str, str] = {"billing.run": "billing.jobs.run_billing"}
+HANDLERS: dict[str, str] = {
+    "billing.run": "billing.jobs.run_billing",
+    "billing.notes": "billing.jobs.issue_notes",
+}
 
 
 class Cancelled(Exception):

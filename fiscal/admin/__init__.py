@@ -5,8 +5,13 @@ from fiscal.admin import (
     documents,
     hooks,
     mail,
+    received,
+    received_sources,
     records,
     series,
+    service_note_records,
+    service_notes,
+    service_series,
     voids,
 )
 
@@ -17,7 +22,12 @@ __all__ = [
     "documents",
     "hooks",
     "mail",
+    "received",
+    "received_sources",
     "records",
     "series",
+    "service_note_records",
+    "service_notes",
+    "service_series",
     "voids",
 ]

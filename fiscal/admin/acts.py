@@ -102,14 +102,15 @@ class ActingScreen(TenantAdmin):
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.act_view)
-        name = f"fiscal_{self.opts.model_name}_act"
+        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
         return [path("<path:object_id>/acao/<slug:slug>/", view, name=name), *super().get_urls()]
 
     def act_url(self, row: Any, slug: str) -> str:
-        return reverse(f"admin:fiscal_{self.opts.model_name}_act", args=(row.pk, slug))
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_act"
+        return reverse(name, args=(row.pk, slug))
 
     def page_url(self, row: Any) -> str:
-        return reverse(f"admin:fiscal_{self.opts.model_name}_change", args=(row.pk,))
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=(row.pk,))
 
     def open_acts(self, request: HttpRequest, row: Any) -> list[Act]:
         """Those that the person may do to the row as it stands."""
@@ -188,7 +189,7 @@ class ActingScreen(TenantAdmin):
             "notes": act.notes(row),
             "form": form,
             "back_url": self.page_url(row),
-            "list_url": reverse(f"admin:fiscal_{self.opts.model_name}_changelist"),
+            "list_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
         }
         return TemplateResponse(request, "admin/fiscal/confirmar.html", context)
 

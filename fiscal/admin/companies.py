@@ -114,7 +114,7 @@ class CompanyAdmin(ActingScreen):
         (None, {"fields": (*_IDENTITY, "situation")}),
         ("Endereço", {"fields": (*_ADDRESS, "codigo_municipio")}),
         ("Documentos", {"fields": _ISSUES}),
-        ("Séries e números", {"fields": (*NUMBERS, "all_series")}),
+        ("Séries e números", {"fields": (*NUMBERS, "all_series", "service_series")}),
         ("Certificado", {"fields": ("certificates", *_CERTIFICATE)}),
         ("NFC-e: código de segurança (CSC)", {"fields": (*_CSC, "codes")}),
         ("Logotipo", {"fields": ("logo_preview", *_LOGO)}),
@@ -181,6 +181,22 @@ class CompanyAdmin(ActingScreen):
             (
                 reverse("admin:fiscal_series_change", args=(row.pk,)),
                 f"{MODELS.get(row.modelo, row.modelo)} série {row.serie}, {WHERE[row.ambiente]}",
+                row.next_number,
+            )
+            for row in rows
+        ]
+        return format_html_join("", '<a href="{}">{}</a>: próximo {}<br>', lines) or (
+            "Nenhum número usado até agora."
+        )
+
+    @admin.display(description="séries de RPS e DPS")
+    def service_series(self, company: Company) -> str:
+        rows = company.service_series.order_by("ambiente", "tipo", "municipality", "series")
+        lines = [
+            (
+                reverse("admin:fiscal_serviceseries_change", args=(row.pk,)),
+                f"{'DPS' if row.tipo == 'nfsen' else 'RPS'} série {row.series}, "
+                f"{WHERE[row.ambiente]}",
                 row.next_number,
             )
             for row in rows

@@ -64,8 +64,8 @@ def steps(document: FiscalDocument, *, sees_setup: bool) -> list[Step]:
     found = [
         *(_attempt(one, with_raw=sees_setup) for one in attempts),
         *(_event(one) for one in events),
-        *(_mail(one) for one in mails),
-        *(_notice(one) for one in notices.order_by("-id")[:MOST]),
+        *(mail_step(one) for one in mails),
+        *(notice_step(one) for one in notices.order_by("-id")[:MOST]),
         *_own(document, attempts),
     ]
     begun = Step(document.created_at, "Recebido", text=f"Referência {document.ref}")
@@ -156,7 +156,7 @@ def event_name(tp_evento: str) -> str:
     return _ACCENTED.get(kind.description, kind.description)
 
 
-def _mail(message: MailMessage) -> Step:
+def mail_step(message: MailMessage) -> Step:
     tones = {"enviado": ("success", "check"), "falhou": ("danger", "cross")}
     tone, icon = tones.get(message.state, ("info", "clock"))
     return Step(
@@ -169,7 +169,7 @@ def _mail(message: MailMessage) -> Step:
     )
 
 
-def _notice(notice: HookNotice) -> Step:
+def notice_step(notice: HookNotice) -> Step:
     tones = {"entregue": ("success", "check"), "desistiu": ("danger", "cross")}
     tone, icon = tones.get(notice.state, ("info", "clock"))
     facts = [f"{notice.tries} tentativa(s)"]

@@ -11,6 +11,8 @@ from accounts.admin_display import Tone, chip
 from fiscal.admin.document_lists import BoundedPaginator, EnvironmentFilter
 from fiscal.admin.sections import ISSUING
 from fiscal.models import FiscalHook, HookNotice
+from fiscal.models.hook import NOTICE_SUBJECTS
+from lib.templatetags.br import EMPTY
 
 _TONES: dict[str, tuple[Tone, str]] = {
     FiscalHook.State.ACTIVE: ("success", "check"),
@@ -60,7 +62,10 @@ class HookNoticeAdmin(TenantAdmin):
 
     @admin.display(description="sobre")
     def about(self, notice: HookNotice) -> str:
-        return notice.document.ref if notice.document else str(notice.inutilizacao)
+        if notice.document is not None:
+            return str(notice.document.ref)
+        subjects = (getattr(notice, name) for name in NOTICE_SUBJECTS)
+        return next((str(one) for one in subjects if one is not None), EMPTY)
 
     @admin.display(description="resultado", ordering="state")
     def situation(self, notice: HookNotice) -> str:

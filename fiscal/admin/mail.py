@@ -10,7 +10,9 @@ from accounts.admin_base import TenantAdmin
 from accounts.admin_display import Tone, chip
 from fiscal.admin.columns import Columns
 from fiscal.admin.document_lists import BoundedPaginator
+from fiscal.admin.records import document_link
 from fiscal.admin.sections import ISSUING
+from fiscal.admin.service_note_records import note_link
 from fiscal.models import Backup, BlockedEmail, MailMessage, PrintCache
 from fiscal.models.mail import MailState
 
@@ -25,17 +27,26 @@ _TONES: dict[str, tuple[Tone, str]] = {
 @admin.register(MailMessage)
 class MailMessageAdmin(TenantAdmin):
     section = ISSUING
-    list_display = ("recipient", "kind", "document", "situation", "n_attempts", "created_at")
+    list_display = ("recipient", "kind", "about", "situation", "n_attempts", "created_at")
     list_filter = ("kind", "state")
-    list_select_related = ("document",)
-    search_fields = ("recipient__exact", "document__ref__exact", "document__chave__exact")
-    search_help_text = "Endereço, referência ou chave, por inteiro"
+    list_select_related = ("document", "service_note")
+    search_fields = (
+        "recipient__exact", "document__ref__exact", "document__chave__exact",
+        "service_note__ref__exact", "service_note__number__exact",
+    )  # fmt: skip
+    search_help_text = "Endereço, referência, chave ou número da NFS-e, por inteiro"
     paginator = BoundedPaginator
     ordering = ("-pk",)
     fields = (
-        "recipient", "kind", "document", "n_seq", "situation", "message_id", "n_attempts",
+        "recipient", "kind", "about", "n_seq", "situation", "message_id", "n_attempts",
         "next_attempt_at", "last_error", "sent_at", "created_at",
     )  # fmt: skip
+
+    @admin.display(description="documento")
+    def about(self, message: MailMessage) -> str:
+        if message.service_note is not None:
+            return note_link(message.service_note)
+        return document_link(message.document)
 
     @admin.display(description="situação", ordering="state")
     def situation(self, message: MailMessage) -> str:

@@ -18,6 +18,7 @@ from fiscal.admin.columns import Columns
 from fiscal.admin.document_lists import BoundedPaginator, EnvironmentFilter
 from fiscal.admin.document_story import event_name
 from fiscal.admin.sections import ISSUING
+from fiscal.admin.service_note_records import note_link
 from fiscal.api.files import xml_response
 from fiscal.authorities.cstat import hint
 from fiscal.documents.nfe.events import CARTA_CORRECAO, KINDS
@@ -124,7 +125,8 @@ class _Linked(Columns):
 
     @admin.display(description="documento")
     def document_link(self, row: Any) -> str:
-        return document_link(row.document)
+        note = getattr(row, "service_note", None)
+        return document_link(row.document) if note is None else note_link(note)
 
 
 @admin.register(Attempt)

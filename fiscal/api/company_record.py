@@ -21,7 +21,9 @@ from fiscal.services.company_fields import (
     CSC_COLUMNS,
     MODELOS,
     OPTION,
+    SERVICES,
 )
+from fiscal.services.nfse import numbering as service_numbering
 from fiscal.services.numbering import default_serie
 from lib.clock import SAO_PAULO
 from lib.crypto import Unreadable
@@ -29,7 +31,6 @@ from lib.crypto import Unreadable
 log = structlog.get_logger(__name__)
 
 _FLAGS_TO_COME = {
-    "habilita_manifestacao_homologacao": False,
     "habilita_manifestacao_cte_homologacao": False,
     "habilita_contingencia_epec_nfce": False,
     "exibe_fatura_danfe": True,
@@ -72,7 +73,10 @@ def _record(company: Company, found: Around) -> dict[str, Any]:
         "regime_tributario": str(company.regime_tributario),
         **_place(company),
         **_numbers(company, found),
+        **_numbers_of_services(company, found),
         **_FLAGS_TO_COME,
+        # One switch for both environments (fiscal.services.received.cursors).
+        "habilita_manifestacao_homologacao": option(company, "habilita_manifestacao"),
         **_certificate(company, found),
         **_secrets(company, found),
         "cargo_responsavel": None,
@@ -99,6 +103,19 @@ def _numbers(company: Company, found: Around) -> dict[str, int]:
             key = (company.pk, ambiente, modelo, serie)
             shown[f"serie_{kind}_{ambiente}"] = serie
             shown[f"proximo_numero_{kind}_{ambiente}"] = found.series.get(key, 1)
+    return shown
+
+
+def _numbers_of_services(company: Company, found: Around) -> dict[str, Any]:
+    """Next numbers of RPS and DPS, of the company's own series."""
+    shown: dict[str, Any] = {}
+    for kind in SERVICES:
+        for ambiente in AMBIENTES:
+            series = service_numbering.default_series(company, kind=kind, ambiente=ambiente)
+            city = service_numbering.home_of(company, kind=kind)
+            row = found.service_series.get((company.pk, ambiente, kind, city, series))
+            first = service_numbering.first_number(company, ambiente, kind, city, series)
+            shown[f"proximo_numero_{kind}_{ambiente}"] = row or first
     return shown
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.urls import re_path
 
-from fiscal.api import backups, danfe
+from fiscal.api import backups, danfe, nfes_recebidas, note_files
 from fiscal.api.base import FiscalView, UnknownView
 from fiscal.models import Archive
 from fiscal.selectors.documents import file_of
@@ -44,7 +44,9 @@ routes = [
         XmlFileView.as_view(),
     ),
     *danfe.file_routes,
+    *note_files.file_routes,
     *backups.file_routes,
+    *nfes_recebidas.file_routes,
     # Last: whatever else is asked for there is told in the published form, not as a page.
     re_path(
         r"^(arquivos|arquivos_development|notas_fiscais|notas_fiscais_consumidor)(/|$)",

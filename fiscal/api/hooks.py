@@ -54,10 +54,10 @@ class HooksView(HookView):
             actor=self.actor,
             at=clock.now(),
         )
-        return Response(_shown(hook))
+        return Response(shown(hook))
 
     def get(self, request: Any) -> Response:
-        return Response([_shown(hook) for hook in listed_hooks(self.account, **self.reach())])
+        return Response([shown(hook) for hook in listed_hooks(self.account, **self.reach())])
 
     def _owner(self) -> Company | None:
         """The company named in the body, or else the token's.
@@ -94,7 +94,7 @@ class OneHookView(HookView):
 
     def delete(self, request: Any, public_id: str) -> Response:
         hook = self._wanted(public_id)
-        told = _shown(hook)
+        told = shown(hook)
         delete_hook(hook, actor=self.actor)
         return Response({**told, "deleted": True})
 
@@ -109,14 +109,21 @@ class AgainView(FiscalView):
 
     def post(self, request: Any, ref: str) -> Response:
         document = get_document(self.company, ambiente=self.ambiente, modelo=self.modelo, ref=ref)
-        own = listed_hooks(self.account, company=self.company, ambiente=self.ambiente)
-        # The account's own hooks are told too, but their addresses are not the company's to see.
-        seen = set(own.values_list("pk", flat=True))
-        told = tell_again(document, at=clock.now())
-        return Response([_shown(hook) for hook in told if hook.pk in seen])
+        return Response(told_hooks(self, tell_again(document, at=clock.now())))
 
 
-def _shown(hook: FiscalHook) -> dict[str, Any]:
+def told_hooks(view: FiscalView, told: list[FiscalHook]) -> list[dict[str, Any]]:
+    """Those that the token of the view may see.
+
+    The account's own hooks are told too, but their addresses are not the company's to see.
+    """
+    own = listed_hooks(view.account, company=view.company, ambiente=view.ambiente)
+    seen = set(own.values_list("pk", flat=True))
+    return [shown(hook) for hook in told if hook.pk in seen]
+
+
+def shown(hook: FiscalHook) -> dict[str, Any]:
+    """A hook as the API tells it."""
     return {
         "id": hook.public_id,
         "url": hook.url,
@@ -141,7 +148,7 @@ def _with_metrics(hook: FiscalHook, *, at: datetime) -> dict[str, Any]:
     since = hook.counted_since(at=at).astimezone(ZoneInfo(SAO_PAULO))
     company = hook.company
     return {
-        **_shown(hook),
+        **shown(hook),
         "cpf": company.cpf or None if company else None,
         "nome": company.nome if company else None,
         "empresa_id": str(company.pk) if company else None,

@@ -16,7 +16,12 @@ RESOURCES: tuple[str, ...] = (
     "lookups",
     "hooks",
     "inutilizacoes",
+    "lotes_rps",
+    "nfes_recebidas",
+    "nfses_recebidas",
     "events",
+    "nfse",
+    "nfsen",
     # Last: nfe/REF would take every address below nfe/.
     "nfe",
     "nfce",

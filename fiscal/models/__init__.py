@@ -5,6 +5,14 @@ from fiscal.models.event import EventState, FiscalEvent, Inutilizacao, VoidState
 from fiscal.models.hook import HOOK_EVENTS, FiscalHook, HookNotice
 from fiscal.models.mail import BlockedEmail, MailMessage, MailState
 from fiscal.models.printing import Backup, PrintCache
+from fiscal.models.received import (
+    DistributionCursor,
+    Manifestation,
+    ReceivedDocument,
+    ReceivedNfe,
+    ReceivedNfse,
+    Source,
+)
 from fiscal.models.service_note import (
     NOTE_LIVE,
     NOTE_PUBLISHED,
@@ -34,6 +42,7 @@ __all__ = [
     "Company",
     "Consumption",
     "Contingency",
+    "DistributionCursor",
     "EventState",
     "FiscalDocument",
     "FiscalEvent",
@@ -42,10 +51,14 @@ __all__ = [
     "Inutilizacao",
     "MailMessage",
     "MailState",
+    "Manifestation",
     "MunicipalParameter",
     "NoteState",
     "OrderState",
     "PrintCache",
+    "ReceivedDocument",
+    "ReceivedNfe",
+    "ReceivedNfse",
     "Regime",
     "RpsBatch",
     "Series",
@@ -54,6 +67,7 @@ __all__ = [
     "ServiceOrder",
     "ServicePrint",
     "ServiceSeries",
+    "Source",
     "State",
     "VoidState",
 ]

@@ -24,7 +24,51 @@ class EventState(models.TextChoices):
 E = EventState
 
 
-class FiscalEvent(ConcurrentTransitionMixin, TenantModel):
+class EventSteps(models.Model):
+    """How an event goes on, whoever its author is: for rows with the columns of `FiscalEvent`."""
+
+    n_attempts: int
+    next_attempt_at: datetime | None
+    protocolo: str
+    registered_at: datetime | None
+    c_stat: str
+    x_motivo: str
+
+    state = FSMField("situação", choices=E.choices, default=E.ASSINADO, protected=True)
+
+    class Meta:
+        abstract = True
+
+    @transition(field=state, source=[E.ASSINADO, E.INDEFINIDO], target=E.TRANSMITINDO)
+    def begin(self, *, again_at: datetime) -> None:
+        self.n_attempts += 1
+        self.next_attempt_at = again_at
+
+    @transition(field=state, source=E.TRANSMITINDO, target=E.ASSINADO)
+    def not_sent(self, *, again_at: datetime) -> None:
+        self.next_attempt_at = again_at
+
+    @transition(field=state, source=E.TRANSMITINDO, target=E.INDEFINIDO)
+    def lose(self, *, again_at: datetime) -> None:
+        self.next_attempt_at = again_at
+
+    @transition(field=state, source=E.INDEFINIDO, target=E.ASSINADO)
+    def absent(self, *, again_at: datetime) -> None:
+        """The document's list of events does not have it: the same bytes may be sent again."""
+        self.next_attempt_at = again_at
+
+    @transition(field=state, source=[E.TRANSMITINDO, E.INDEFINIDO], target=E.REGISTRADO)
+    def register(self, *, protocolo: str, at: datetime | None, c_stat: str, x_motivo: str) -> None:
+        """135, 136, 155, or found registered (573)."""
+        self.protocolo, self.registered_at = protocolo, at
+        self.c_stat, self.x_motivo, self.next_attempt_at = c_stat, x_motivo, None
+
+    @transition(field=state, source=[E.ASSINADO, E.TRANSMITINDO, E.INDEFINIDO], target=E.REJEITADO)
+    def reject(self, *, c_stat: str, x_motivo: str) -> None:
+        self.c_stat, self.x_motivo, self.next_attempt_at = c_stat, x_motivo, None
+
+
+class FiscalEvent(ConcurrentTransitionMixin, EventSteps, TenantModel):
     """An event of a document; (document, tp_evento, n_seq) is its natural key.
 
     A refused event leaves its n_seq to the next one of its kind. `target` is the event that this
@@ -36,7 +80,6 @@ class FiscalEvent(ConcurrentTransitionMixin, TenantModel):
     )
     tp_evento = models.CharField("tipo", max_length=6)
     n_seq = models.PositiveSmallIntegerField("sequência")
-    state = FSMField("situação", choices=E.choices, default=E.ASSINADO, protected=True)
     target = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="cancellations"
     )
@@ -75,34 +118,6 @@ class FiscalEvent(ConcurrentTransitionMixin, TenantModel):
 
     def __str__(self) -> str:
         return f"{self.tp_evento}-{self.n_seq} {self.document_id}"
-
-    @transition(field=state, source=[E.ASSINADO, E.INDEFINIDO], target=E.TRANSMITINDO)
-    def begin(self, *, again_at: datetime) -> None:
-        self.n_attempts += 1
-        self.next_attempt_at = again_at
-
-    @transition(field=state, source=E.TRANSMITINDO, target=E.ASSINADO)
-    def not_sent(self, *, again_at: datetime) -> None:
-        self.next_attempt_at = again_at
-
-    @transition(field=state, source=E.TRANSMITINDO, target=E.INDEFINIDO)
-    def lose(self, *, again_at: datetime) -> None:
-        self.next_attempt_at = again_at
-
-    @transition(field=state, source=E.INDEFINIDO, target=E.ASSINADO)
-    def absent(self, *, again_at: datetime) -> None:
-        """The document's list of events does not have it: the same bytes may be sent again."""
-        self.next_attempt_at = again_at
-
-    @transition(field=state, source=[E.TRANSMITINDO, E.INDEFINIDO], target=E.REGISTRADO)
-    def register(self, *, protocolo: str, at: datetime | None, c_stat: str, x_motivo: str) -> None:
-        """135, 136, 155, or found registered (573)."""
-        self.protocolo, self.registered_at = protocolo, at
-        self.c_stat, self.x_motivo, self.next_attempt_at = c_stat, x_motivo, None
-
-    @transition(field=state, source=[E.ASSINADO, E.TRANSMITINDO, E.INDEFINIDO], target=E.REJEITADO)
-    def reject(self, *, c_stat: str, x_motivo: str) -> None:
-        self.c_stat, self.x_motivo, self.next_attempt_at = c_stat, x_motivo, None
 
 
 class VoidState(models.TextChoices):

@@ -130,6 +130,25 @@ class FiscalHook(TenantModel):
         }
 
 
+# What a notice may be about; each has exactly one of them.
+NOTICE_SUBJECTS = (
+    "document",
+    "inutilizacao",
+    "service_note",
+    "received_nfe",
+    "received_nfse",
+    "distribution",
+)
+
+
+def _one_of(*names: str) -> Q:
+    """Exactly one of the columns is not null."""
+    found = Q()
+    for wanted in names:
+        found |= Q(**{f"{name}__isnull": name != wanted for name in names})
+    return found
+
+
 class HookNotice(TenantModel):
     """One thing to be told to one address, written in the transaction of the change.
 
@@ -170,6 +189,30 @@ class HookNotice(TenantModel):
         related_name="+",
         verbose_name="nota de serviço",
     )
+    received_nfe = models.ForeignKey(
+        "fiscal.ReceivedNfe",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="NF-e recebida",
+    )
+    received_nfse = models.ForeignKey(
+        "fiscal.ReceivedNfse",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="NFS-e recebida",
+    )
+    distribution = models.ForeignKey(
+        "fiscal.DistributionCursor",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="consulta que falhou",
+    )
     state = FSMField("resultado", choices=State.choices, default=State.PENDING, protected=True)
     tries = models.PositiveSmallIntegerField("tentativas", default=0)
     next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
@@ -190,12 +233,7 @@ class HookNotice(TenantModel):
                 name="hooknotice_pending_has_a_time",
             ),
             models.CheckConstraint(
-                condition=(
-                    Q(document__isnull=False, inutilizacao=None, service_note=None)
-                    | Q(document=None, inutilizacao__isnull=False, service_note=None)
-                    | Q(document=None, inutilizacao=None, service_note__isnull=False)
-                ),
-                name="hooknotice_one_subject",
+                condition=_one_of(*NOTICE_SUBJECTS), name="hooknotice_one_subject"
             ),
         ]
         indexes = [

@@ -11,7 +11,14 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from accounts.models import Account, ApiToken
 from accounts.models.account import TenantQuerySet
 from fiscal.errors import CompanyNotFound, NotOwned
-from fiscal.models import Certificate, Company, FiscalDocument, Series
+from fiscal.models import (
+    Certificate,
+    Company,
+    FiscalDocument,
+    Series,
+    ServiceNote,
+    ServiceSeries,
+)
 from fiscal.selectors import hot_rows
 from lib.br import document_kind, normalise_document
 from lib.errors import NotFound
@@ -75,6 +82,8 @@ class Around:
 
     certificates: dict[int, Certificate]
     series: dict[tuple[int, str, int, int], int]  # ambiente, modelo, serie → next number
+    # ambiente, kind, municipality, series → next number of RPS and DPS
+    service_series: dict[tuple[int, str, str, str, str], int]
     issues: dict[int, datetime]
     live_tokens: frozenset[str]  # digests
 
@@ -89,6 +98,10 @@ def around(companies: Sequence[Company]) -> Around:
         {
             (row.company_id, row.ambiente, row.modelo, row.serie): row.next_number
             for row in Series.objects.filter(company__in=ids)
+        },
+        {
+            (row.company_id, row.ambiente, row.tipo, row.municipality, row.series): row.next_number
+            for row in ServiceSeries.objects.filter(company__in=ids)
         },
         _last_issues(ids),
         frozenset(
@@ -110,9 +123,13 @@ def _last_issues(ids: list[int]) -> dict[int, datetime]:
     issued = FiscalDocument.objects.filter(
         company=OuterRef("pk"), ambiente="producao", dh_emi__isnull=False
     ).order_by("-dh_emi")
+    notes = ServiceNote.objects.filter(
+        company=OuterRef("pk"), ambiente="producao", rps_number__isnull=False
+    ).order_by("-dh_emi")
     rows = Company.objects.filter(pk__in=ids).values_list(
         "pk",
         *(Subquery(issued.filter(modelo=modelo).values("dh_emi")[:1]) for modelo in (55, 65)),
+        *(Subquery(notes.filter(tipo=tipo).values("dh_emi")[:1]) for tipo in ("nfse", "nfsen")),
     )
     last = {pk: max(filter(None, moments), default=None) for pk, *moments in rows}
     return {pk: moment for pk, moment in last.items() if moment is not None}

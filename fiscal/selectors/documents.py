@@ -70,7 +70,9 @@ def file_of(company: Company, *, ambiente: str, month: str, name: str) -> Archiv
     rows: QuerySet[Archive] = Archive.objects.filter(
         company=company, ambiente=ambiente, month=month, name=name
     ).order_by("-id")
-    found: Archive | None = rows.exclude(kind=Archive.Kind.SIGNED).first()
+    # A declaration (RPS, DPS) is no file of ours to publish: the note that comes of it is.
+    unpublished = (Archive.Kind.SIGNED, Archive.Kind.DECLARED)
+    found: Archive | None = rows.exclude(kind__in=unpublished).first()
     if found is not None:
         return found
     signed = rows.select_related("document").first()

@@ -15,7 +15,8 @@ from accounts.services.tokens import create_token, revoke_token
 from fiscal.certificates import BadCertificate, Opened, WrongPassword
 from fiscal.documents.types import Csc, Issuer
 from fiscal.errors import InProcessing, InvalidRequest, RecordFault, RecordInvalid
-from fiscal.models import WAITING, Company
+from fiscal.models import WAITING, Company, OrderState, ServiceOrder
+from fiscal.selectors import service_notes
 from fiscal.services import certificates, company_queue
 from fiscal.services.company_fields import (
     AMBIENTES,
@@ -23,8 +24,10 @@ from fiscal.services.company_fields import (
     CSC_COLUMNS,
     MODELOS,
     OWN_CERTIFICATE,
+    SERVICES,
 )
 from fiscal.services.company_values import Sent, apply, fault, read_body, rule_faults
+from fiscal.services.nfse import numbering as service_numbering
 from fiscal.services.numbering import default_serie, set_next_number
 from lib.crypto import decrypt, encrypt
 
@@ -143,7 +146,7 @@ def remove_company(company_id: int, *, account: Account, actor: Actor, at: datet
     InProcessing while a document waits for its authority, which needs the certificate.
     """
     company = _locked(company_id, account=account)
-    if company.documents.filter(state__in=WAITING).exists():
+    if _has_waiting(company):
         raise InProcessing("Há documentos desta empresa em processamento.")
     tokens = ApiToken.objects.of(account).filter(
         scope=ApiToken.Scope.FISCAL, company_cnpj=company.document, revoked_at=None
@@ -158,6 +161,16 @@ def remove_company(company_id: int, *, account: Account, actor: Actor, at: datet
     known = {"nome": company.nome, "documento": company.document}
     record(account, actor=actor, action="empresa.excluida", target=company, before=known)
     return company
+
+
+def _has_waiting(company: Company) -> bool:
+    """Does something of the company still have to be sent or asked about?"""
+    decided = (OrderState.REGISTRADO, OrderState.REJEITADO)
+    return (
+        company.documents.filter(state__in=WAITING).exists()
+        or company.service_notes.filter(state__in=service_notes.WAITING).exists()
+        or ServiceOrder.objects.filter(note__company=company).exclude(state__in=decided).exists()
+    )
 
 
 # --- pieces ----------------------------------------------------------------------------------
@@ -233,16 +246,24 @@ def _settle(
     """What is kept in rows of their own: numbers and the certificate."""
     faults = []
     for (kind, ambiente), number in sorted(sent.numbers.items()):
-        modelo = MODELOS[kind]
-        serie = default_serie(company, ambiente=ambiente, modelo=modelo)
         try:
-            set_next_number(company, ambiente=ambiente, modelo=modelo, serie=serie, number=number)
+            _number(company, kind, ambiente, number)
         except InvalidRequest as error:
             faults.append(fault(f"proximo_numero_{kind}_{ambiente}", error.mensagem))
     if faults:
         raise RecordInvalid(erros=list(faults))
     if certificate is not None:
         certificates.keep(company, certificate, actor=actor, at=at)
+
+
+def _number(company: Company, kind: str, ambiente: str, number: int) -> None:
+    """Where the company's own series goes on. Raises InvalidRequest for a number used already."""
+    if kind in SERVICES:
+        service_numbering.set_next_number(company, kind=kind, ambiente=ambiente, number=number)
+        return
+    modelo = MODELOS[kind]
+    serie = default_serie(company, ambiente=ambiente, modelo=modelo)
+    set_next_number(company, ambiente=ambiente, modelo=modelo, serie=serie, number=number)
 
 
 def _give_tokens(company: Company, *, actor: Actor) -> None:

@@ -10,6 +10,7 @@ from fiscal.services.numbering import KINDS, LAST_NUMBER
 
 AMBIENTES = ("producao", "homologacao")
 MODELOS = {kind: modelo for modelo, kind in KINDS.items()}
+SERVICES = ("nfse", "nfsen")
 COLUMN, OPTION, CLOSED = "column", "option", "closed"
 
 
@@ -113,20 +114,16 @@ def _options() -> list[Attribute]:
         *(Attribute(name, read.flag, OPTION, value) for name, value in flags.items()),
         *(Attribute(name, reader) for name, reader in texts.items()),
         Attribute("orientacao_danfe", read.orientation, OPTION, "portrait"),
-        *_numbers_of_services(),
+        *_series_of_services(),
     ]
 
 
-def _numbers_of_services() -> list[Attribute]:
+def _series_of_services() -> list[Attribute]:
     """RPS and DPS are numbered by their own rules, with series that may hold letters."""
     return [
-        attribute
-        for kind in ("nfse", "nfsen")
+        Attribute(f"serie_{kind}_{ambiente}", read.text(1, 5))
+        for kind in SERVICES
         for ambiente in AMBIENTES
-        for attribute in (
-            Attribute(f"proximo_numero_{kind}_{ambiente}", read.number(1, 999_999_999_999_999)),
-            Attribute(f"serie_{kind}_{ambiente}", read.text(1, 5)),
-        )
     ]
 
 
@@ -159,4 +156,5 @@ ATTRIBUTES: dict[str, Attribute] = {
     one.name: one for one in (*_columns(), *_options(), *_secrets())
 }
 NUMBER = read.number(1, LAST_NUMBER)
+SERVICE_NUMBER = read.number(1, 999_999_999_999_999)
 SERIES = read.number(0, 999)

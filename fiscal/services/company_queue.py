@@ -13,6 +13,10 @@ from fiscal.models import (
     FiscalDocument,
     FiscalEvent,
     Inutilizacao,
+    NoteState,
+    OrderState,
+    ServiceNote,
+    ServiceOrder,
     State,
     VoidState,
 )
@@ -46,9 +50,12 @@ def resume(company: Company, *, at: datetime) -> int:
     )
     events = FiscalEvent.objects.filter(document__company=company, state=EventState.ASSINADO)
     voids = Inutilizacao.objects.filter(company=company, state=VoidState.SOLICITADA)
+    unsent = (NoteState.RECEBIDO, NoteState.ASSINADO)
+    notes = ServiceNote.objects.filter(company=company, state__in=unsent)
+    orders = ServiceOrder.objects.filter(note__company=company, state=OrderState.ASSINADO)
     n_documents, *_ = (
         those.filter(next_attempt_at__gt=at).update(next_attempt_at=at)
-        for those in (documents, events, voids)
+        for those in (documents, events, voids, notes, orders)
     )
     # After the documents, as `stop` does, which holds one: otherwise the two wait for each other.
     rows = Consumption.objects.filter(service=SERVICE, subject=str(company.pk))

@@ -17,8 +17,11 @@ from fiscal.services.company_fields import (
     MODELOS,
     NUMBER,
     SERIES,
+    SERVICE_NUMBER,
+    SERVICES,
     SPELLINGS,
 )
+from fiscal.services.nfse.numbering import series_fault
 from fiscal.services.numbering import allowed_series, range_text
 from fiscal.tables.places import municipality_code
 
@@ -63,7 +66,7 @@ def read_body(body: dict[str, Any]) -> Sent:
         name = SPELLINGS.get(given, given)
         if name in ATTRIBUTES:
             _read_attribute(sent, name, value)
-        elif name in _NUMBERED:
+        elif name in _NUMBERED or name in _NUMBERED_SERVICES:
             _read_number(sent, name, value)
     _read_files(sent, {name: body.get(name) for name in _FILES})
     return sent
@@ -87,12 +90,22 @@ _NUMBERED = {
     for kind in MODELOS
     for ambiente in AMBIENTES
 }
+# Series of RPS and DPS are texts, and attributes of their own.
+_SERIES_OF_SERVICES = {
+    f"serie_{kind}_{ambiente}": kind for kind in SERVICES for ambiente in AMBIENTES
+}
+_NUMBERED_SERVICES = {
+    f"proximo_numero_{kind}_{ambiente}": ("proximo_numero", kind, ambiente)
+    for kind in SERVICES
+    for ambiente in AMBIENTES
+}
 
 
 def _read_number(sent: Sent, name: str, value: Any) -> None:
-    prefix, kind, ambiente = _NUMBERED[name]
+    prefix, kind, ambiente = (_NUMBERED | _NUMBERED_SERVICES)[name]
+    number = SERVICE_NUMBER if kind in SERVICES else NUMBER
     try:
-        found = (SERIES if prefix == "serie" else NUMBER)(value)
+        found = (SERIES if prefix == "serie" else number)(value)
     except ValueError as error:
         sent.fault(name, str(error))
         return
@@ -184,10 +197,15 @@ def _is_faulty(sent: Sent, *names: str) -> bool:
 
 
 def _series_faults(company: Company, sent: Sent) -> list[RecordFault]:
-    """NUM-7, for the documents whose number is ours to give."""
+    """NUM-7 and NAC-2, for the documents whose number is ours to give."""
     if not company.document:
         return []
-    return [
+    of_services = [
+        fault(name, series_fault(kind, str(sent.options[name])))
+        for name, kind in _SERIES_OF_SERVICES.items()
+        if sent.options.get(name) and series_fault(kind, str(sent.options[name]))
+    ]
+    return of_services + [
         fault(name, f"não permitida: {range_text(company)}")
         for name, value in sent.options.items()
         if name in _NUMBERED and value is not None and value not in allowed_series(company)

@@ -27,11 +27,20 @@ from fiscal.models import (
     Certificate,
     Company,
     Contingency,
+    DistributionCursor,
     FiscalDocument,
     FiscalEvent,
     Inutilizacao,
     MailMessage,
+    Manifestation,
+    ReceivedDocument,
+    ReceivedNfe,
+    ReceivedNfse,
+    RpsBatch,
     Series,
+    ServiceAttempt,
+    ServiceNote,
+    ServiceOrder,
 )
 from fiscal.sandbox.ca import Authority, make_authority
 from fiscal.services.companies import change_company, closed, create_company
@@ -111,7 +120,10 @@ COMPANIES: tuple[dict[str, Any], ...] = (
 )
 
 # What refers to documents, and what companies have besides them.
-_BEFORE: tuple[type[Model], ...] = (Attempt, Archive, MailMessage, BlockedEmail, Backup)
+_BEFORE: tuple[type[Model], ...] = (
+    Attempt, Archive, MailMessage, BlockedEmail, Backup, Manifestation, ReceivedDocument,
+    ReceivedNfe, ReceivedNfse, DistributionCursor, ServiceAttempt, ServiceOrder,
+)  # fmt: skip
 _AFTER: tuple[type[Model], ...] = (Inutilizacao, Series, Certificate, Company)
 
 
@@ -150,6 +162,10 @@ def wipe(account: Account) -> None:
         pass
     documents = FiscalDocument.objects.of(account)
     while documents.filter(supersedes=None).delete()[0]:
+        pass
+    RpsBatch.objects.of(account).delete()
+    notes = ServiceNote.objects.of(account)
+    while notes.filter(replaced_by=None).delete()[0]:
         pass
     Contingency.objects.filter(company__account=account).delete()
     for model in _AFTER:

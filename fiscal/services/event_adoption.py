@@ -110,8 +110,14 @@ def taken(
 
 def is_same(event: FiscalEvent, said: EventAnswer) -> bool:
     """Is what the authority holds made of our bytes? Without its bytes nothing says otherwise."""
-    theirs, ours = (_DIGEST.search(raw) for raw in (said.evento, archive.unpacked(event.xml)))
-    return theirs is None or ours is None or theirs[1] == ours[1]
+    theirs, ours = digest_of(said.evento), digest_of(archive.unpacked(event.xml))
+    return theirs is None or ours is None or theirs == ours
+
+
+def digest_of(evento: bytes) -> bytes | None:
+    """What the signature of an event covers; None without the event's bytes."""
+    found = _DIGEST.search(evento)
+    return found[1] if found else None
 
 
 def found(answer: Answer, tp_evento: str, n_seq: int) -> EventAnswer | None:

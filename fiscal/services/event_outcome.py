@@ -17,6 +17,7 @@ from fiscal.authorities.cstat import Class, classify
 from fiscal.authorities.sefaz import Sefaz
 from fiscal.documents.nfe.events import EPEC
 from fiscal.models import Attempt, EventState, FiscalDocument, FiscalEvent
+from fiscal.models.event import EventSteps
 from fiscal.services import (
     archive,
     authority_status,
@@ -176,7 +177,7 @@ def _said(document: FiscalDocument, event: FiscalEvent, answer: Answer) -> Event
     )
 
 
-def pause(event: FiscalEvent) -> timedelta:
+def pause(event: EventSteps) -> timedelta:
     """Longer each time: the authorities count refused events (§8.6)."""
     return AGAIN * 2 ** min(event.n_attempts, 4) / 2
 

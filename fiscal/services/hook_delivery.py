@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.services.audit import SYSTEM, record
 from accounts.services.webhook_requests import SEND_SECONDS, Outcome, exchange
@@ -102,11 +102,12 @@ def due_hooks() -> QuerySet[FiscalHook]:
 
 
 def _sendable(now: datetime) -> QuerySet[HookNotice]:
-    """What is due, unless an earlier notice of its document is being sent at this moment."""
+    """What is due, unless an earlier notice of its document or service note is being sent at this
+    moment."""
     pending: QuerySet[HookNotice] = HookNotice.objects.filter(state=HookNotice.State.PENDING)
     earlier = pending.filter(
+        Q(document=OuterRef("document")) | Q(service_note=OuterRef("service_note")),
         hook=OuterRef("hook"),
-        document=OuterRef("document"),
         id__lt=OuterRef("id"),
         next_attempt_at__lte=now + LEASE,
     )
@@ -156,7 +157,9 @@ def claim(hook_id: int) -> Claimed | None:
             _sendable(now)
             .filter(hook_id=hook_id, hook__state=FiscalHook.State.ACTIVE)
             .order_by("next_attempt_at", "id")
-            .select_related("hook", "document__company", "inutilizacao__company")
+            .select_related(
+                "hook", "document__company", "inutilizacao__company", "service_note__company"
+            )
             .first()
         )
         if notice is None:

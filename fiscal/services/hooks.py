@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from accounts.models import Account
 from accounts.services.audit import Actor, record
@@ -19,10 +19,8 @@ from fiscal.errors import InvalidRequest
 from fiscal.models import (
     HOOK_EVENTS,
     Company,
-    FiscalDocument,
     FiscalHook,
     HookNotice,
-    Inutilizacao,
 )
 from fiscal.selectors.hot_rows import hooks_of
 from lib import clock, outbound
@@ -191,11 +189,10 @@ def announce(
     *,
     ambiente: str,
     event: str,
-    document: FiscalDocument | None = None,
-    inutilizacao: Inutilizacao | None = None,
     at: datetime,
+    **subject: Model,
 ) -> list[FiscalHook]:
-    """Write a notice of the document, or of the voided range, for every matching address.
+    """Write a notice for every matching address; `subject` is one of NOTICE_SUBJECTS.
 
     In the transaction of the change; delivered after its commit. Answers the addresses.
     """
@@ -207,10 +204,9 @@ def announce(
             HookNotice(
                 account_id=company.account_id,
                 hook=hook,
-                document=document,
-                inutilizacao=inutilizacao,
                 next_attempt_at=at,
                 created_at=at,
+                **subject,
             )
             for hook in hooks
         )

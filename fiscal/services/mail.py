@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -23,6 +24,8 @@ from fiscal.models import (
     FiscalDocument,
     MailMessage,
     MailState,
+    NoteState,
+    ServiceNote,
     State,
 )
 from fiscal.services import mail_delivery, mail_text
@@ -41,6 +44,13 @@ PAUSES = tuple(timedelta(minutes=n) for n in (1, 5, 15, 60, 240, 720, 1440))
 PER_SWEEP = 200
 _SEPARATORS = re.compile(r"[;,\s]+")
 _OF_NFCE = (MailMessage.Kind.AUTORIZADO,)
+_OF_NOTES = (MailMessage.Kind.AUTORIZADO, MailMessage.Kind.CANCELADO)
+_NOTE_KINDS = {
+    NoteState.AUTORIZADO: MailMessage.Kind.AUTORIZADO,
+    NoteState.CANCELAMENTO_EM_ANALISE: MailMessage.Kind.AUTORIZADO,
+    NoteState.CANCELADO: MailMessage.Kind.CANCELADO,
+    NoteState.SUBSTITUIDO: MailMessage.Kind.CANCELADO,
+}
 _LONGEST = 254  # RFC 5321, §4.5.3.1.3
 
 
@@ -61,14 +71,27 @@ def tell_recipient(document: FiscalDocument, event: str, *, now: datetime, n_seq
 
 
 def _is_wanted(document: FiscalDocument, event: str) -> bool:
-    company = document.company
     if document.modelo == 65 and event not in _OF_NFCE:
         return False
-    if document.superseded_by_id:
-        return False
-    if document.ambiente == "producao":
+    return not document.superseded_by_id and _is_chosen(document.company, document.ambiente)
+
+
+def _is_chosen(company: Company, ambiente: str) -> bool:
+    """§16: what the company wants to be sent by itself."""
+    if ambiente == "producao":
         return company.enviar_email_destinatario
     return company.enviar_email_homologacao
+
+
+def tell_taker(note: ServiceNote, decision: str, *, now: datetime) -> int:
+    """Queue the automatic messages to the taker of a service note (§4.6); as `tell_recipient`.
+
+    A note that another one replaced is told of by that one.
+    """
+    if decision not in _OF_NOTES or not _is_chosen(note.company, note.ambiente):
+        return 0
+    addresses = _addresses(_SEPARATORS.split(note.taker_email))
+    return len(_queue(note, decision, decision, addresses, n_seq=0, now=now))
 
 
 def send_again(document: FiscalDocument, emails: object, *, now: datetime) -> list[str]:
@@ -83,9 +106,27 @@ def send_again(document: FiscalDocument, emails: object, *, now: datetime) -> li
         kind = MailMessage.Kind.AUTORIZADO
     else:
         raise NotAuthorized()
-    cause = f"pedido-{secrets.token_hex(8)}"
+    return _queue_asked(document, kind, addresses, now=now)
+
+
+def send_note_again(note: ServiceNote, emails: object, *, now: datetime) -> list[str]:
+    """Queue the service note for up to ten addresses, which it answers (§4.6).
+
+    Raises InvalidRequest for the list, NotAuthorized for a note that was not issued.
+    """
+    addresses = read_addresses(emails)
+    kind = _NOTE_KINDS.get(NoteState(note.state))
+    if kind is None:
+        raise NotAuthorized()
+    return _queue_asked(note, kind, addresses, now=now)
+
+
+def _queue_asked(
+    subject: FiscalDocument | ServiceNote, kind: str, addresses: list[str], *, now: datetime
+) -> list[str]:
+    """A request is a cause of its own: whoever asks again gets it again."""
     with transaction.atomic():
-        _queue(document, kind, cause, addresses, n_seq=0, now=now)
+        _queue(subject, kind, f"pedido-{secrets.token_hex(8)}", addresses, n_seq=0, now=now)
     return addresses
 
 
@@ -98,7 +139,7 @@ def tell_of_certificate(
     however many of them it answers for.
     """
     cause = f"certificado-{certificate.thumbprint[:16]}-{days}"
-    key = {"account_id": company.account_id, "document": None, "cause": cause}
+    key = {"account_id": company.account_id, "document": None, "service_note": None, "cause": cause}
     count = 0
     for address in _addresses(to):
         row, is_new = MailMessage.objects.get_or_create(
@@ -156,7 +197,7 @@ def is_address(text: str) -> bool:
 
 
 def _queue(
-    document: FiscalDocument,
+    subject: FiscalDocument | ServiceNote,
     kind: str,
     cause: str,
     addresses: list[str],
@@ -165,17 +206,18 @@ def _queue(
     now: datetime,
 ) -> list[MailMessage]:
     """Rows and tasks for the addresses that this cause has none for yet."""
-    key = {"document": document, "cause": cause}
+    about = "service_note" if isinstance(subject, ServiceNote) else "document"
+    key: dict[str, Any] = {about: subject, "cause": cause}
     known = set(MailMessage.objects.filter(**key).values_list("recipient", flat=True))
     rows = [
         MailMessage(
-            account_id=document.account_id,
-            company_id=document.company_id,
+            account_id=subject.account_id,
+            company_id=subject.company_id,
             **key,
             kind=kind,
             n_seq=n_seq,
             recipient=address,
-            message_id=_message_id(document, cause, address),
+            message_id=_message_id(subject, cause, address),
             next_attempt_at=now + LEASE,
             created_at=now,
         )
@@ -188,11 +230,14 @@ def _queue(
     return rows
 
 
-def _message_id(document: FiscalDocument, cause: str, address: str) -> str:
+def _message_id(subject: FiscalDocument | ServiceNote, cause: str, address: str) -> str:
     """The same for the same cause and address, however often it is sent."""
-    what = f"{document.pk}:{document.chave}:{address.lower()}"
+    if isinstance(subject, ServiceNote):
+        what = f"nota:{subject.pk}:{subject.number}:{address.lower()}"
+    else:
+        what = f"{subject.pk}:{cast(FiscalDocument, subject).chave}:{address.lower()}"
     digest = hashlib.sha256(what.encode()).hexdigest()[:32]
-    return f"<{cause}.{digest}@{mail_delivery.domain_of(document.company)}>"
+    return f"<{cause}.{digest}@{mail_delivery.domain_of(subject.company)}>"
 
 
 def _alone_id(company: Company, cause: str, address: str) -> str:
@@ -224,7 +269,8 @@ def send(message_id: int, n_attempts: int) -> None:
     else:
         now = clock.now()
         _finish(row, lambda message: message.send(at=now))
-        log.info("mail.sent", extra={"mensagem_id": row.pk, "nota_id": row.document_id})
+        about = row.document_id or row.service_note_id
+        log.info("mail.sent", extra={"mensagem_id": row.pk, "nota_id": about})
 
 
 @transaction.atomic

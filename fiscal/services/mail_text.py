@@ -9,9 +9,16 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from fiscal.models import Archive, Certificate, Company, FiscalDocument, MailMessage
+from fiscal.models import (
+    Archive,
+    Certificate,
+    Company,
+    FiscalDocument,
+    MailMessage,
+    ServiceNote,
+)
 from fiscal.selectors.documents import last_carta_correcao, shown_xml
-from fiscal.services import archive, printing
+from fiscal.services import archive, mail_note_text, printing
 from fiscal.services.mail_delivery import reply_to
 from lib import clock
 
@@ -32,6 +39,8 @@ def compose(message: MailMessage) -> EmailMultiAlternatives:
     """
     if message.kind == MailMessage.Kind.CERTIFICADO:
         return _mail(message, _CERTIFICATE_SUBJECT, _certificate_context(message))
+    if message.service_note_id:
+        return _of_note(message)
     document = FiscalDocument.objects.select_related("company").get(pk=message.document_id)
     context = _context(document, message)
     mail = _mail(message, _subject(message.kind, context), context)
@@ -41,16 +50,28 @@ def compose(message: MailMessage) -> EmailMultiAlternatives:
     return mail
 
 
-def _mail(message: MailMessage, subject: str, context: dict[str, Any]) -> EmailMultiAlternatives:
+def _of_note(message: MailMessage) -> EmailMultiAlternatives:
+    note = ServiceNote.objects.select_related("company").get(pk=message.service_note_id)
+    context = mail_note_text.context_of(note)
+    subject = mail_note_text.subject_of(message.kind, context)
+    mail = _mail(message, subject, context, template=f"nota_servico_{message.kind}")
+    mail.reply_to = [address] if (address := reply_to(note.company)) else []
+    for name, content, kind in mail_note_text.files_of(note, message.kind):
+        mail.attach(name, content, kind)
+    return mail
+
+
+def _mail(
+    message: MailMessage, subject: str, context: dict[str, Any], *, template: str = ""
+) -> EmailMultiAlternatives:
+    template = template or f"fiscal_{message.kind}"
     mail = EmailMultiAlternatives(
         subject=" ".join(subject.format(**context).split()),
-        body=render_to_string(f"email/fiscal_{message.kind}.txt", context),
+        body=render_to_string(f"email/{template}.txt", context),
         to=[message.recipient],
         headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"},
     )
-    mail.attach_alternative(
-        render_to_string(f"email/fiscal_{message.kind}.html", context), "text/html"
-    )
+    mail.attach_alternative(render_to_string(f"email/{template}.html", context), "text/html")
     return mail
 
 

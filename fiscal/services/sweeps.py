@@ -11,15 +11,24 @@ from typing import Any
 from django.db import models, transaction
 
 from accounts.services import calls
-from fiscal.models import FiscalDocument, FiscalEvent, Inutilizacao
-from fiscal.selectors import hot_rows
+from fiscal.models import (
+    FiscalDocument,
+    FiscalEvent,
+    Inutilizacao,
+    Manifestation,
+    ServiceNote,
+    ServiceOrder,
+)
+from fiscal.selectors import hot_rows, service_notes
 from fiscal.services import dispatch
+from fiscal.services.nfse import dispatch as note_dispatch
 from lib import clock
 from lib.queue import enqueue
 
 # Longer than the task of any row can take; a lost task costs this much time.
 LEASE = timedelta(minutes=3)
 BATCH = 500
+_NOTE_TASK = "fiscal.tasks.resume_service_note"
 
 
 def claim_due() -> int:
@@ -31,7 +40,10 @@ def claim_due() -> int:
     n = hot_rows.n_to_send(now, at_most=BATCH)
     if n:
         calls.call(dispatch.TASK)
-    return n + sum(_claim(rows, task, now) for rows, task in _waiting(now))
+    n_notes = service_notes.n_to_send(now, at_most=BATCH)
+    if n_notes:
+        calls.call(note_dispatch.TASK)
+    return n + n_notes + sum(_claim(rows, task, now) for rows, task in _waiting(now))
 
 
 def _waiting(now: datetime) -> list[tuple[models.QuerySet[Any], str]]:
@@ -40,6 +52,9 @@ def _waiting(now: datetime) -> list[tuple[models.QuerySet[Any], str]]:
         (documents, "fiscal.tasks.resume_document"),
         (due(FiscalEvent, now), "fiscal.tasks.resume_event"),
         (due(Inutilizacao, now), "fiscal.tasks.resume_void"),
+        (due(Manifestation, now), "fiscal.tasks.resume_manifestation"),
+        (due(ServiceNote, now).exclude(service_notes.IS_TO_SEND), _NOTE_TASK),
+        (due(ServiceOrder, now), "fiscal.tasks.resume_service_order"),
     ]
 
 

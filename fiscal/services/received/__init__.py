@@ -1,0 +1,1 @@
+"""Documents issued against a company: fetched, read, shown and manifested (§11)."""
