@@ -68,6 +68,14 @@ class CannotVoidWithNote(Stale):
     mensagem = "Cancele a nota fiscal antes de anular."
 
 
+class CannotIssueNote(Conflict):
+    mensagem = "A nota desta fatura não pode ser emitida."
+
+
+class CannotReplaceNote(Conflict):
+    mensagem = "Só uma nota emitida pode ser substituída."
+
+
 # --- receivables -------------------------------------------------------------------------------
 
 

@@ -8,9 +8,15 @@ from typing import Any
 from accounts.models import Job
 from accounts.services.audit import actor_of
 from accounts.services.jobs import Progress
+from billing.services import note_batches
 from billing.services.run import RunRequest, report
 from billing.services.run import run_billing as run
 from lib import clock
+
+
+def issue_notes(job: Job, progress: Progress) -> dict[str, Any]:
+    """Issue the notes of invoices; its parameter is `invoices`, their ids."""
+    return note_batches.issue_batch(job, progress)
 
 
 def run_billing(job: Job, progress: Progress) -> dict[str, Any]:

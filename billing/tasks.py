@@ -31,6 +31,13 @@ def sweep_follow_ups() -> int:
     return work_off()
 
 
+def work_off_notes() -> int:
+    """Hand over the notes of invoices that are due, and take in what was decided about others."""
+    from billing.services.note_emission import work_off
+
+    return work_off()
+
+
 def purge_pdf_cache() -> int:
     """Drop old and unread PDFs; they are rendered again when somebody asks (PDF-5)."""
     from billing.documents.cache import purge

@@ -17,6 +17,8 @@ from django.utils.html import format_html_join
 from accounts.admin_base import TenantAdmin, TenantInline
 from accounts.admin_display import Tone, chip
 from accounts.admin_trail import signed_in
+from billing.admin.invoice_notes import InvoiceNoteInline, WithholdingInline
+from billing.admin.note_batch import NoteBatch
 from billing.admin.sections import BILLING, folded
 from billing.api.crm import pdf_response
 from billing.documents.cache import invoice_pdf
@@ -108,9 +110,10 @@ class ReceivableInline(TenantInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(TenantAdmin):
+class InvoiceAdmin(NoteBatch):
     section = BILLING
-    inlines = (LineInline, ReceivableInline)
+    inlines = (LineInline, ReceivableInline, WithholdingInline, InvoiceNoteInline)
+    actions = ("issue_notes",)
     list_display = (
         "label",
         "title",

@@ -17,12 +17,22 @@ from django.conf import settings
 from django.db.models import Q
 
 from accounts.models import Account
-from billing.documents.shape import LOGO, Head, Line, Parcel, Parties, variables, watermark
+from billing.documents.shape import (
+    LOGO,
+    Head,
+    Line,
+    Parcel,
+    Parties,
+    Withheld,
+    variables,
+    watermark,
+)
 from billing.models import (
     Asset,
     DocumentTemplate,
     Invoice,
     InvoiceLine,
+    InvoiceWithholding,
     OrganizationProfile,
     Party,
     PartySnapshot,
@@ -111,10 +121,25 @@ _TEMPLATES = CompiledQuery(
 )
 
 
+_WITHHELD = CompiledQuery(
+    lambda invoice_id: (
+        InvoiceWithholding.objects.filter(invoice_id=invoice_id, withheld__gt=0)
+        .order_by("id")
+        .values_list("tax", "rate", "withheld")
+    )
+)
+
+
+def _withheld(head: Head) -> list[Withheld]:
+    if head.gross_value == head.payment_value:
+        return []
+    return [Withheld(*row) for row in _WITHHELD.rows(head.id)]
+
+
 def invoice_source(invoice_id: int, account: Account) -> Source:
     """Read an invoice of `account` for printing. Raises NotFound.
 
-    Four queries when emitted, one more as long as no template is pinned.
+    Four queries when emitted, one more as long as no template is pinned, and for withholdings.
     """
     head = _head(invoice_id, account)
     parties = _parties(head)
@@ -125,6 +150,7 @@ def invoice_source(invoice_id: int, account: Account) -> Source:
         [Parcel(*row) for row in _RECEIVABLES.rows(head.id)],
         parties,
         zone=ZoneInfo(account.time_zone),
+        withheld=_withheld(head),
     )
     context["language"] = version.language if version else FALLBACK_LANGUAGE
     # ux §1.5: on every PDF of a sandbox installation, and of a sandbox tenant in production.

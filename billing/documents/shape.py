@@ -78,6 +78,14 @@ class Line(NamedTuple):
     period_end: date | None
 
 
+class Withheld(NamedTuple):
+    """A tax that the customer keeps back: its name, percent, BRL."""
+
+    name: str
+    rate: Decimal
+    value: Decimal
+
+
 class Parcel(NamedTuple):
     """One receivable."""
 
@@ -100,11 +108,13 @@ def variables(
     parties: Parties,
     *,
     zone: ZoneInfo,
+    withheld: Sequence[Withheld] = (),
 ) -> dict[str, Any]:
     """Every variable of an invoice but `language` and `sandbox`; moments are told in `zone`."""
     notes = (head.notes, parties.organization.get("invoice_notes"))
     return {
         **_document(head, zone),
+        "withholdings": _withholdings(head, withheld),
         "lines": [_line(line, head) for line in lines],
         "transactions": [_transaction(line, head, zone) for line in lines],
         "receivables": [_receivable(parcel) for parcel in parcels],
@@ -128,7 +138,6 @@ def _document(head: Head, zone: ZoneInfo) -> dict[str, Any]:
         "total_amount": head.total_amount,
         "total_tax": head.total_tax,
         "discounts": [],
-        "withholdings": _withholdings(head),
         "status": {"code": code, "label": label},
         "contract": _contract(head),
         # Filled in with the public page and with charges, once there are such.
@@ -170,11 +179,16 @@ def _contract(head: Head) -> dict[str, str]:
     return {"title": head.contract_title or "", "name": head.contract_name}
 
 
-def _withholdings(head: Head) -> list[dict[str, Any]]:
-    """What the customer keeps back (M-6); only the sum is known here."""
+def _withholdings(head: Head, taxes: Sequence[Withheld]) -> list[dict[str, Any]]:
+    """What the customer keeps back (M-6), tax by tax; where only the sum is known, the sum."""
     withheld = head.gross_value - head.payment_value
     if not withheld:
         return []
+    if sum((tax.value for tax in taxes), Decimal(0)) == withheld:
+        return [
+            {"name": f"{tax.name} retido", "percentage": _trimmed(tax.rate), "value": tax.value}
+            for tax in taxes
+        ]
     return [{"name": "Retenções na fonte", "percentage": Decimal(0), "value": withheld}]
 
 

@@ -63,6 +63,13 @@ def split_percent(total: Decimal, percents: Sequence[Decimal]) -> list[Decimal]:
     return [*firsts, rest]
 
 
+def split_like(total: Decimal, percents: Sequence[Decimal]) -> list[Decimal]:
+    """SPLIT-1 for equal parts, SPLIT-2 for others: the rule by which such percents came to be."""
+    if len(set(percents)) == 1:
+        return split_equal(total, len(percents))
+    return split_percent(total, percents)
+
+
 def total_100(percents: Sequence[Decimal]) -> bool:
     """Whether the percents add up to 100, give or take 0.01: three times 33.33 does (§6.1)."""
     if any(percent < 0 for percent in percents):

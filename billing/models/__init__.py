@@ -10,6 +10,7 @@ from billing.models.index import (
     ScheduledUpdate,
 )
 from billing.models.invoice import Attachment, FollowUp, Invoice, InvoiceLine, Transaction
+from billing.models.invoice_note import InvoiceNote, InvoiceWithholding
 from billing.models.nfse import Nfse, NfseServiceItem, NfseTemplate
 from billing.models.party import (
     Contact,
@@ -50,9 +51,11 @@ __all__ = [
     "FollowUp",
     "Invoice",
     "InvoiceLine",
+    "InvoiceNote",
     "InvoiceRule",
     "InvoiceTally",
     "InvoiceTemplate",
+    "InvoiceWithholding",
     "Management",
     "Nfse",
     "NfseServiceItem",

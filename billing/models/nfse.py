@@ -48,7 +48,10 @@ def _optional_rate(label: str) -> models.DecimalField[Any, Any]:
 class NfseTemplate(TenantModel, KeepsSent):
     """How the service notes of an organization are taxed and described.
 
-    `limite_…` are the service amounts (BRL) up to which nothing is withheld.
+    `limite_…` are the service amounts (BRL) up to which nothing is withheld; a tax itself of up to
+    `retencao_minima` (BRL) is not withheld either. A tax is withheld when it is among
+    `retencoes_destacadas_nota` (ISS: `iss_retido_fonte`) and has a rate. `tipo_nota` is the kind of
+    document that an invoice gets.
     """
 
     class Retencao(models.TextChoices):
@@ -56,6 +59,22 @@ class NfseTemplate(TenantModel, KeepsSent):
         PIS = "PIS", "PIS"
         COFINS = "COFINS", "COFINS"
         CSLL = "CSLL", "CSLL"
+        INSS = "INSS", "INSS"
+        ISS = "ISS", "ISS"
+
+    class Tipo(models.TextChoices):
+        NFSEN = "nfsen", "NFS-e nacional"
+        NFSE = "nfse", "NFS-e municipal"
+        NFE = "nfe", "NF-e (mercadorias)"
+
+    class Arredondamento(models.TextChoices):
+        HALF_UP = "half_up", "Comercial (meio para cima)"
+        HALF_EVEN = "half_even", "ABNT NBR 5891 (meio para o par)"
+        TRUNCATE = "truncate", "Truncamento"
+
+    class Acumulo(models.TextChoices):
+        IR = "IR", "IR"
+        PCC = "PCC", "PIS, COFINS e CSLL"
         INSS = "INSS", "INSS"
         ISS = "ISS", "ISS"
 
@@ -86,6 +105,43 @@ class NfseTemplate(TenantModel, KeepsSent):
     limite_retencao_pcc = _limit("PIS, COFINS e CSLL")
     limite_retencao_inss = _limit("INSS")
     limite_retencao_iss = _limit("ISS")
+    tipo_nota = models.CharField(
+        "nota a emitir", max_length=5, choices=Tipo.choices, default=Tipo.NFSEN
+    )
+    arredondamento = models.CharField(
+        "arredondamento",
+        max_length=9,
+        choices=Arredondamento.choices,
+        default=Arredondamento.HALF_UP,
+    )
+    retencoes_acumuladas = models.JSONField(
+        "retenções somadas no mês por cliente", default=list, blank=True
+    )
+    retencao_minima = models.DecimalField(
+        "retenção dispensada até",
+        max_digits=15,
+        decimal_places=2,
+        default=Decimal("10.00"),
+        validators=[MinValueValidator(0)],
+    )
+    percentual_base_inss = _rate("base do INSS", default=Decimal(100))
+    teto_base_inss = _money("teto mensal da base do INSS", validators=[MinValueValidator(0)])
+    percentual_deducao_iss = _rate("dedução da base do ISS", default=Decimal(0))
+    natureza_operacao = models.CharField("natureza da operação", max_length=1, default="1")
+    regime_especial_tributacao = _text("regime especial de tributação", 1)
+    informa_aliquota_iss = models.BooleanField("informa a alíquota do ISS", default=False)
+    situacao_tributaria_pis_cofins = _text("situação tributária do PIS e da COFINS", 2)
+    texto_carga_tributaria = _text("texto da carga tributária", 300)
+    percentual_carga_federal = _optional_rate("carga tributária federal")
+    percentual_carga_estadual = _optional_rate("carga tributária estadual")
+    percentual_carga_municipal = _optional_rate("carga tributária municipal")
+    codigo_tributacao_nacional = _text("código de tributação nacional", 6)
+    codigo_nbs = _text("NBS", 9)
+    codigo_indicador_operacao = _text("indicador da operação (IBS/CBS)", 6)
+    ibs_cbs_situacao_tributaria = _text("situação tributária do IBS/CBS", 3)
+    ibs_cbs_classificacao_tributaria = _text("classificação tributária do IBS/CBS", 6)
+    # What every item of an NF-e has in common, by its names in the API.
+    campos_nfe = models.JSONField("campos dos itens da NF-e", default=dict, blank=True)
     external_service_id = _text("id externo do serviço", 100)
     external_service_description = _text("descrição externa do serviço", 500)
     integration = models.JSONField("dados de integração", default=dict, blank=True)

@@ -29,9 +29,11 @@ from billing.models import (
 from billing.selectors.templates import default_template_versions, version_for
 from billing.services import outbox
 from billing.services.materialise import ENTRY_COLUMNS
+from billing.services.note_schedule import plan_notes
 from billing.services.numbering import take_numbers
 from billing.services.planning import calendar_with
 from billing.services.snapshots import snapshots_for
+from billing.services.withholdings import withhold_from
 from lib import clock
 from lib.bulk import insert_rows, update_rows
 
@@ -208,10 +210,13 @@ def _batch(
     if not rows:
         return Emitted()
     now = clock.now()
+    net = withhold_from([row.id for row in rows])
+    rows = [row._replace(payment_value=net.get(row.id, row.payment_value)) for row in rows]
     terms = payment_terms({row.organization_id for row in rows}, today=today)
     _move_receivables(rows, terms, today=today)
     numbers = _freeze(rows, terms, now=now)
     _move_due_dates(rows, terms)
+    plan_notes([row.id for row in rows], at=now)
     _announce(account, rows, numbers, now=now, run=run)
     return Emitted(len(rows), sum((row.gross_value for row in rows), _ZERO))
 

@@ -30,10 +30,13 @@ from billing.errors import (
 )
 from billing.models import FollowUp, Invoice, PartySnapshot, Receivable, Transaction
 from billing.selectors.templates import default_template_versions, version_for
+from billing.services import note_cancellation
 from billing.services.drafts import InvoiceDraft, LineDraft, write_invoice
+from billing.services.note_schedule import plan_notes
 from billing.services.numbering import take_numbers
 from billing.services.outbox import Event, announce
 from billing.services.snapshots import snapshots_for
+from billing.services.withholdings import forget, withhold_from
 from lib import clock
 from lib.errors import DomainError
 
@@ -89,6 +92,8 @@ def undo_emission(invoice_id: int, *, account: Account, actor: Actor) -> Invoice
     # The next emission freezes the party and the template anew.
     invoice.customer_snapshot = invoice.organization_snapshot = invoice.template_version = None
     _move(receivables, lambda receivable: receivable.undo_emission())
+    note_cancellation.drop_waiting(invoice)
+    forget(invoice)
     _drop_follow_ups(invoice)
     invoice.save()
     announce(invoice, Event.UNDO_EMISSION)
@@ -96,16 +101,32 @@ def undo_emission(invoice_id: int, *, account: Account, actor: Actor) -> Invoice
     return invoice
 
 
-@transaction.atomic
 def cancel_invoice(
     invoice_id: int, *, account: Account, actor: Actor, automatically: bool = False
 ) -> Invoice:
-    """Stop collecting; lines and number stay. Raises CannotCancel once something is received."""
+    """Stop collecting; lines and number stay. Raises CannotCancel once something is received.
+
+    Its note is cancelled first, or CannotCancel says why it stands. Not inside a transaction where
+    there may be a note: its authority is asked.
+    """
+    invoice: Invoice = Invoice.objects.get_of(account, pk=invoice_id)
+    if can_proceed(invoice.cancel) and not invoice.paid_total:
+        try:
+            note_cancellation.withdraw(invoice, actor=actor, reason="cobrança cancelada")
+        except CannotVoidWithNote as standing:
+            raise CannotCancel(standing.mensagem) from standing
+    return _cancel(invoice_id, account=account, actor=actor, automatically=automatically)
+
+
+@transaction.atomic
+def _cancel(invoice_id: int, *, account: Account, actor: Actor, automatically: bool) -> Invoice:
     invoice = lock_invoice(invoice_id, account=account)
     receivables = lock_receivables(invoice)
     before = invoice.state
     if _is_paid(invoice, receivables):
         raise CannotCancel()
+    if note_cancellation.standing_note(invoice) is not None:
+        raise CannotCancel(note_cancellation.IN_PROCESS)
     with refusing(CannotCancel):
         invoice.cancel(at=clock.now(), automatically=automatically)
     _close(invoice, receivables)
@@ -129,24 +150,36 @@ def undo_cancellation(invoice_id: int, *, account: Account, actor: Actor) -> Inv
     if was_emitted:
         queue_pdf(invoice, at=clock.now())
     invoice.save()
+    if was_emitted:
+        plan_notes([invoice.pk], at=clock.now())
     announce(invoice, Event.UNDO_CANCELLATION)
     _record(invoice, account, actor, "fatura.cancelamento_desfeito", before=Invoice.State.CANCELLED)
     return invoice
 
 
-@transaction.atomic
 def void_invoice(invoice_id: int, *, account: Account, actor: Actor, reason: str) -> Invoice:
     """Declare that the invoice should not have existed: its transactions can be billed again.
 
-    VOID-1: final, and only while nothing is paid. Raises InvalidInput without a reason,
-    CannotVoidVoided, CannotVoidPaid, CannotVoidWithNote or CannotVoid.
+    VOID-1: final, and only while nothing is paid. Its note is cancelled first. Raises InvalidInput
+    without a reason, CannotVoidVoided, CannotVoidPaid, CannotVoid, or CannotVoidWithNote, which
+    says why the note stands. Not inside a transaction where there may be a note.
     """
     if not reason.strip():
         raise fault("motivo", "Informe o motivo.")
+    invoice: Invoice = Invoice.objects.get_of(account, pk=invoice_id)
+    if note_cancellation.current_note(invoice) is not None:
+        _check_voidable(invoice, list(invoice.receivables.all()))
+        note_cancellation.withdraw(invoice, actor=actor, reason=reason.strip())
+    return _void(invoice_id, account=account, actor=actor, reason=reason)
+
+
+@transaction.atomic
+def _void(invoice_id: int, *, account: Account, actor: Actor, reason: str) -> Invoice:
     invoice = lock_invoice(invoice_id, account=account)
     receivables = lock_receivables(invoice)
     before = invoice.state
     _check_voidable(invoice, receivables)
+    _refuse_standing(invoice)
     with refusing(CannotVoid):
         invoice.annul(at=clock.now(), reason=reason.strip())
     _take_back_credit(invoice)
@@ -247,6 +280,8 @@ def put_in_force(invoice: Invoice, *, today: date) -> None:
     One with nothing to receive is received at once (PF-10), with R$ 0,00 on `today`.
     """
     at = clock.now()
+    net = withhold_from([invoice.pk])
+    invoice.payment_value = net.get(invoice.pk, invoice.payment_value)
     customer, organization = _freeze(invoice, at=at)
     receivables = lock_receivables(invoice)
     _move(receivables, lambda receivable: receivable.emit())
@@ -260,6 +295,7 @@ def put_in_force(invoice: Invoice, *, today: date) -> None:
         invoice.confirm_receival(at=at)
         events.append(Event.CONFIRM_RECEIVAL)
     invoice.save()
+    plan_notes([invoice.pk], at=at)
     for event in events:
         announce(invoice, event)
 
@@ -302,8 +338,17 @@ def _is_paid(invoice: Invoice, receivables: Sequence[Receivable]) -> bool:
 
 
 def _has_note(invoice: Invoice) -> bool:
-    """A fiscal document was issued for the invoice and not cancelled."""
+    """A fiscal document was issued for the invoice, by us or elsewhere, and not cancelled."""
+    if note_cancellation.standing_note(invoice) is not None:
+        return True
     return bool(invoice.nfe.get("nfe_issued"))
+
+
+def _refuse_standing(invoice: Invoice) -> None:
+    """A note that was issued, or sent, since it was looked for."""
+    if (note := note_cancellation.standing_note(invoice)) is not None:
+        text = f"Cancele a NF {note.number} antes." if note.number else ""
+        raise CannotVoidWithNote(text or note_cancellation.IN_PROCESS)
 
 
 def _check_voidable(invoice: Invoice, receivables: Sequence[Receivable]) -> None:
@@ -311,7 +356,8 @@ def _check_voidable(invoice: Invoice, receivables: Sequence[Receivable]) -> None
         raise CannotVoidVoided()
     if _is_paid(invoice, receivables):
         raise CannotVoidPaid()
-    if _has_note(invoice):
+    # A note of ours is cancelled with the invoice; of one issued elsewhere we only know.
+    if invoice.nfe.get("nfe_issued") and note_cancellation.current_note(invoice) is None:
         number = invoice.client_number
         raise CannotVoidWithNote(f"Cancele a NF {number} antes de anular." if number else "")
 
@@ -326,6 +372,7 @@ def _release_transactions(invoice: Invoice) -> int:
 def _close(invoice: Invoice, receivables: Sequence[Receivable]) -> None:
     """What cancelling and voiding have in common, once the invoice has moved."""
     _move([r for r in receivables if can_proceed(r.cancel)], lambda receivable: receivable.cancel())
+    note_cancellation.drop_waiting(invoice)
     _drop_follow_ups(invoice)
     invoice.save()
     announce(invoice, Event.CANCEL)

@@ -16,7 +16,7 @@ from django.db.models import F, Q, QuerySet
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, record_many
 from billing.engine import readjustment as engine
-from billing.engine.splitting import split_equal, split_percent
+from billing.engine.splitting import split_like
 from billing.models import (
     BillingRun,
     Contract,
@@ -421,21 +421,13 @@ def split_again(invoices: Sequence[Invoice]) -> None:
     rows = []
     for invoice in invoices:
         mine = parcels.get(invoice.pk, [])
-        gross = _split(invoice.gross_value, mine)
-        payment = _split(invoice.payment_value, mine)
+        gross = split_like(invoice.gross_value, [p.value for p in mine])
+        payment = split_like(invoice.payment_value, [p.value for p in mine])
         rows += [
             (parcel.pk, gross_part, part, part)
             for parcel, gross_part, part in zip(mine, gross, payment, strict=True)
         ]
     update_rows(Receivable, ("id", "gross_value", "payment_value", "open_principal"), rows)
-
-
-def _split(total: Decimal, parcels: Sequence[Receivable]) -> list[Decimal]:
-    """SPLIT-1 for equal parcels, SPLIT-2 for the others."""
-    percents = [parcel.value for parcel in parcels]
-    if len(set(percents)) == 1:
-        return split_equal(total, len(percents))
-    return split_percent(total, percents)
 
 
 def _record(account: Account, executions: list[Execution], *, run: BillingRun | None) -> None:

@@ -19,6 +19,7 @@ from billing.services.invoices import (
     refusing,
     save_receivables,
 )
+from billing.services.note_schedule import after_receipt
 from billing.services.outbox import Event, announce
 from billing.services.subscription_billing import refresh_validity
 from lib import clock
@@ -154,6 +155,12 @@ def _update_invoice(invoice: Invoice, receivables: Sequence[Receivable]) -> None
         invoice.payment_status = _status(receivables)
     invoice.save()
     if event:
+        last = (
+            None
+            if is_open
+            else max((r.received_at for r in receivables if r.received_at), default=None)
+        )
+        after_receipt(invoice, last_paid_on=last)
         announce(invoice, event)
         if invoice.contract_id is not None:
             refresh_validity(invoice.contract_id)

@@ -41,6 +41,7 @@ from billing.api.v1.filters import (
 from billing.api.v1.of_organization import OfOrganizationView
 from billing.api.v1.shapes import Out
 from billing.models import Nfse, NfseServiceItem
+from billing.selectors.note_links import pdf_of, xml_of
 
 
 class NfseServiceItemOut(Out):
@@ -132,6 +133,9 @@ class NfseOut(Out):
     pdf_url = TextOut()
     xml_url = TextOut()
     nfse_service_items = NfseServiceItemOut(many=True)
+
+    get_pdf_url = staticmethod(pdf_of)
+    get_xml_url = staticmethod(xml_of)
 
     @staticmethod
     def get_status(nfse: Nfse) -> str:

@@ -30,8 +30,10 @@ from billing.models import (
     FollowUp,
     Invoice,
     InvoiceLine,
+    InvoiceNote,
     InvoiceRule,
     InvoiceTemplate,
+    InvoiceWithholding,
     Nfse,
     NfseServiceItem,
     NfseTemplate,
@@ -59,6 +61,7 @@ _ORDER: tuple[tuple[type[models.Model], str], ...] = (
     (InvoiceLine, "invoice__account"),
     (Receivable, "account"),
     (Transaction, "account"),
+    (InvoiceWithholding, "invoice__account"),
     (NfseServiceItem, "nfse__account"),
     (Nfse, "account"),
     (Invoice, "account"),
@@ -93,6 +96,7 @@ _ORDER: tuple[tuple[type[models.Model], str], ...] = (
 
 def wipe(account: Account) -> None:
     """Delete every row of the account that may be deleted."""
+    InvoiceNote.objects.filter(account=account).delete()  # they hold fiscal's rows
     issuers.wipe(account)
     for model, path in _ORDER:
         model._default_manager.filter(**{path: account}).delete()

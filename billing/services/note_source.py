@@ -1,0 +1,80 @@
+"""What the bodies of all notes are made of, and how values are written there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from billing.models import Invoice, InvoiceLine, NfseTemplate, Party
+from billing.services.note_taxes import Case, Taxed
+from fiscal.models import Company
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An invoice with all that its note is made of, already loaded."""
+
+    invoice: Invoice
+    case: Case
+    taxed: Taxed
+    company: Company
+    lines: Sequence[InvoiceLine] = ()
+    due_dates: Sequence[date] = field(default=())
+    replaces: str = ""  # key of the national note, or number of the RPS
+    replaces_series: str = ""
+    reason: str = ""
+
+    @property
+    def template(self) -> NfseTemplate:
+        return self.case.template
+
+    @property
+    def customer(self) -> Party:
+        return self.invoice.customer
+
+
+def filled(body: Body) -> Body:
+    """Without empty fields, and without objects that have none."""
+    found = {
+        name: filled(value) if isinstance(value, dict) else value for name, value in body.items()
+    }
+    return {name: value for name, value in found.items() if value not in (None, "", {})}
+
+
+def money(value: Decimal) -> str:
+    return f"{value:.2f}"
+
+
+def some(value: Decimal) -> str:
+    """Nothing where nothing is withheld."""
+    return money(value) if value else ""
+
+
+def rate_text(value: Decimal | None) -> str:
+    return f"{value.normalize():f}" if value else ""
+
+
+def competence(invoice: Invoice, on: date) -> date:
+    """Month of the service: what the invoice says, but never after the note (E0015)."""
+    return min(invoice.accrual_date or invoice.issue_date, on)
+
+
+def email_of(customer: Party) -> str:
+    """Where the note is sent: a company's own address for notes, a person's if it agreed."""
+    if customer.kind == Party.Kind.PERSON:
+        return customer.email if customer.allow_email_on_nfse else ""
+    return customer.nfse_email or customer.email
+
+
+def name_of(customer: Party, longest: int) -> str:
+    return (customer.company_name or customer.name)[:longest]
+
+
+def situation(template: NfseTemplate) -> str:
+    """CST; it is also how the classification begins."""
+    return template.ibs_cbs_situacao_tributaria or template.ibs_cbs_classificacao_tributaria[:3]
