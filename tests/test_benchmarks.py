@@ -77,6 +77,13 @@ FISCAL = [
         for what in ("primeira vez", "do cache")
     ),
 ]
+NFSE = [
+    "NFS-e, assinatura RSA-2048 pura",
+    "NFS-e, DPS construída, assinada e validada",
+    "NFS-e, DPS com RSA-SHA256",
+    "NFS-e, do JSON à DPS assinada, com duas validações",
+    "NFS-e, 6 notas de um faturamento, 2 processos, da aceitação à autorização",
+]
 API = [
     *(
         f"API, {name}: {what}"
@@ -134,6 +141,7 @@ def test_the_bench_measures_every_subject_with_value_baseline_and_target(
     rows = json.loads(done.stdout)
     assert [row["name"] for row in rows] == [
         *writing("materialise"), *writing("emission"), *lists(), *API, *PDFS, *IMPORTS, *FISCAL,
+        *NFSE,
     ]  # fmt: skip
     for row in rows:
         assert list(row) == ["name", "value", "unit", "baseline", "ratio", "target", "ok"]

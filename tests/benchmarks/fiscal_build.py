@@ -73,11 +73,11 @@ def rates(rounds: int, seconds: float) -> dict[str, float]:
         run()  # schemas, tables, generated code
     for _ in range(rounds):
         for name, run in subjects.items():
-            best[name] = max(best[name], _rate(run, seconds))
+            best[name] = max(best[name], rate(run, seconds))
     return best
 
 
-def _rate(run: Callable[[], Any], seconds: float) -> float:
+def rate(run: Callable[[], Any], seconds: float) -> float:
     count, started = 0, time.perf_counter()
     while True:
         run()

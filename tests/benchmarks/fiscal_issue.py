@@ -78,7 +78,7 @@ class _Bench:
     def __init__(self, lab: Lab, engine: str, authority: Authority, env: dict[str, str]) -> None:
         self.lab, self.engine, self.authority, self.env = lab, engine, authority, env
         self.has_target = engine == POSTGRES and not lab.is_quick
-        self.senders: int = self._case("senders")
+        self.senders: int = self._case("at_once")
         self.at = self._case("seed", ca=str(authority.ca_folder))
         self.database: int = self._case("database")
         code = {self.at["cnpj"]: {"1": "CODIGO-HOMOLOGACAO-0001"}}

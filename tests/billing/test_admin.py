@@ -66,7 +66,7 @@ from billing.models import (
 )
 from billing.services.invoices import void_invoice
 from billing.services.receivables import receive
-from fiscal.models import AuthorityStatus, Company, Consumption
+from fiscal.models import AuthorityStatus, Company, Consumption, MunicipalParameter
 from lib import clock
 
 STAFF = ("admin", "financeiro", "fiscal", "suporte")
@@ -83,6 +83,7 @@ ADDED = {
 SHARED = {
     AuthorityStatus,
     Consumption,
+    MunicipalParameter,
     Heartbeat,
     PriceIndexValue,
     TaskCall,

@@ -21,7 +21,7 @@ from billing.admin.collection import (
     OTHER_ORGANIZATION,
     PAYOUT_PARTS,
 )
-from billing.admin.nfses import INVALID_CNAE, INVALID_ITEM
+from billing.admin.nfses import INVALID_CNAE, INVALID_CODE, INVALID_FIELDS, INVALID_ITEM
 from billing.models import ChargeTemplate, EmailTemplate, FinancialAccount, Nfse, NfseTemplate
 
 pytestmark = pytest.mark.django_db
@@ -395,6 +395,8 @@ def test_a_note_template_keeps_its_withholdings_and_a_bare_cnae(organization):
     [
         ("cnae", "620910", INVALID_CNAE),
         ("item_lista_servico", "1.7", INVALID_ITEM),
+        ("codigo_nbs", "12", INVALID_CODE.format(9)),
+        ("campos_nfe", "[1]", INVALID_FIELDS),
         ("aliquota_iss", "100,01", "Informe um valor de 0 a 100."),
         ("aliquota_iss", "-1", "Informe um valor de 0 a 100."),
         (

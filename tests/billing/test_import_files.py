@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _house(request, today):
     today("2026-08-12")
-    if "transactional_db" not in request.fixturenames:
+    if not request.node.get_closest_marker("django_db").kwargs.get("transaction"):
         request.getfixturevalue("organization")
 
 

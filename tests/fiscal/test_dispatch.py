@@ -15,7 +15,7 @@ from support.issuing import nfe_body, says, unreachable
 from accounts.services import calls
 from fiscal.authorities import transport
 from fiscal.models import Attempt, Company, FiscalDocument
-from fiscal.services import delivery, dispatch, issue
+from fiscal.services import delivery, dispatch, issue, senders
 from fiscal.tasks import send_waiting
 from lib import clock
 
@@ -165,7 +165,7 @@ def test_senders_whose_authority_answers_at_once_do_not_multiply(company, author
         nonlocal most, inside
         inside += 1
         most = max(most, inside)
-        until = time.monotonic() + dispatch.LOOK_SECONDS
+        until = time.monotonic() + senders.LOOK_SECONDS
         while time.monotonic() < until:  # computes, which no other thread can help with
             pass
         inside -= 1

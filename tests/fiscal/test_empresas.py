@@ -108,7 +108,7 @@ def every_attribute() -> dict[str, Any]:
         for where in ("producao", "homologacao")
         for name, value in (
             (f"proximo_numero_{kind}_{where}", 33),
-            (f"serie_{kind}_{where}", "RPS"),
+            (f"serie_{kind}_{where}", "RPS" if kind == "nfse" else "33"),
         )
     }
     texts = {

@@ -225,12 +225,30 @@ def test_the_shipped_lists_are_whole_and_clean():
 # --- municipalities ------------------------------------------------------------------------------
 
 
-def test_a_municipality_is_not_served_for_nfse_yet(nfe):
+def test_a_municipality_tells_how_its_service_notes_are_taken(nfe):
+    name = {"sigla_uf": "SP", "nome_uf": "São Paulo"}
     assert nfe.get("municipios/3550308").json() == {
         "codigo_municipio": "3550308",
         "nome_municipio": "São Paulo",
-        "sigla_uf": "SP",
-        "nome_uf": "São Paulo",
+        **name,
+        "nfse_habilitada": True,
+        "status_nfse": "ativo",
+        "requer_certificado_nfse": True,
+        "possui_ambiente_homologacao_nfse": False,
+        "possui_cancelamento_nfse": True,
+        "provedor_nfse": "Nota do Milhão",
+        "endereco_obrigatorio_nfse": None,
+        "cpf_cnpj_obrigatorio_nfse": False,
+        "codigo_cnae_obrigatorio_nfse": False,
+        "item_lista_servico_obrigatorio_nfse": False,
+        "codigo_tributario_municipio_obrigatorio_nfse": True,
+        "data_previsao_reimplementacao_nfse": None,
+        "ultima_emissao_nfse": None,
+    }
+    assert nfe.get("municipios/3500105").json() == {
+        "codigo_municipio": "3500105",
+        "nome_municipio": "Adamantina",
+        **name,
         "nfse_habilitada": False,
         "status_nfse": "nao_implementado",
     }
@@ -246,7 +264,9 @@ def test_municipalities_are_searched_by_uf_name_and_status(nfe):
     assert int(by_part["X-Total-Count"]) > 1
     assert found(exact, "codigo_municipio") == ["3550308"]
     assert len(nfe.get("municipios", sigla_uf="SP", limit="7").json()) == 7
-    assert nfe.get("municipios", status_nfse="ativo").json() == []
+    served = nfe.get("municipios", status_nfse="ativo").json()
+    assert {"3550308", "3543402"} <= {one["codigo_municipio"] for one in served}
+    assert all(one["nfse_habilitada"] for one in served)
     assert int(nfe.get("municipios", status_nfse="nao_implementado")["X-Total-Count"]) > 5_500
 
 

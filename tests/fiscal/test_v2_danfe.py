@@ -26,7 +26,7 @@ from fiscal.models import (
     PrintCache,
     Series,
 )
-from fiscal.services import archive, preview, printing
+from fiscal.services import archive, preview, print_cache, printing
 from fiscal.services.company_readers import orientation
 from fiscal.xml import NFE
 from lib import clock
@@ -372,6 +372,6 @@ def test_old_unread_and_too_many_prints_are_dropped(company, nfe, monkeypatch, s
     PrintCache.objects.filter(pk=rows[2].pk).update(last_accessed=now - timedelta(days=1))
     settings.PDF_CACHE_MAX_BYTES = 150
 
-    assert printing.purge(now=now) == 3
+    assert print_cache.purge(now=now) == 3
 
     assert [row.pk for row in PrintCache.objects.all()] == [rows[3].pk]

@@ -25,15 +25,30 @@ from factories import FiscalCompanyFactory
 from support.certificates import certify
 from support.emptying import with_rows
 from support.issuing import nfce_body, nfe_body
+from support.service_notes import national_body, nfse_body
 from support.v2 import fiscal_token, master_token, v2
 
 from accounts.models import Account, ApiToken
 from accounts.services.audit import SYSTEM
 from accounts.services.tokens import create_token, revoke_token
 from fiscal.api.base import UnknownView
-from fiscal.models import Backup, BlockedEmail, Company, FiscalDocument
+from fiscal.models import (
+    Backup,
+    BlockedEmail,
+    Company,
+    FiscalDocument,
+    Manifestation,
+    ReceivedDocument,
+    ReceivedNfe,
+    ReceivedNfse,
+    ServiceNote,
+    Source,
+)
+from fiscal.services import archive
 from fiscal.services.backups import location
 from fiscal.services.delivery import advance
+from fiscal.services.nfse import dispatch as note_dispatch
+from fiscal.services.nfse import files as note_files
 from lib import clock
 
 REF = "r1"
@@ -102,6 +117,7 @@ GENERIC = given(tipo_evento="prorrogacao_suspensao_icms")
 OF_NFE = Line({"ref": "ref"}, strangers=all_told(UNKNOWN))
 OF_NFCE = Line({"ref": "ref"}, strangers=all_told(UNKNOWN_NFCE))
 FILE = replace(OF_NFE, segments={})
+RECEIVED = Line({"chave": "received", "form": "form"}, strangers=all_told(UNKNOWN))
 LOOKUP = Line({"code": "code", "item": "code", "cnpj": "cnpj"}, takes=("fiscal", "master"))
 MASTER = Line(
     takes=("master",), malformed=(400, "parametros_invalidos"), is_silent=True,
@@ -118,6 +134,23 @@ def own_nfe(world: World) -> dict[str, Any]:
 
 def own_nfce(world: World) -> dict[str, Any]:
     return nfce_body(cnpj_emitente=world["cnpj"])
+
+
+def own_nfse(world: World) -> dict[str, Any]:
+    return nfse_body(prestador={"cnpj": world["cnpj"]})
+
+
+def own_nfsen(world: World) -> dict[str, Any]:
+    return national_body(cnpj_prestador=world["cnpj"])
+
+
+def own_batch(world: World) -> dict[str, Any]:
+    note = {name: value for name, value in nfse_body().items() if name != "prestador"}
+    note["servico"] = {**note["servico"], "codigo_tributario_municipio": "2658"}
+    issuer = {
+        "cnpj": world["cnpj"], "codigo_municipio": "3550308", "inscricao_municipal": "31000000",
+    }  # fmt: skip
+    return {"prestador": issuer, "lista_nfse": [note]}
 
 
 def hook(world: World) -> dict[str, Any]:
@@ -151,6 +184,23 @@ TABLE: dict[str, Line] = {
     "v2/nfce/<ref>/email": of(OF_NFCE, post=given(emails=[MAIL])),
     "v2/nfe/<ref>/hook": of(OF_NFE, post=given()),
     "v2/nfce/<ref>/hook": of(OF_NFCE, post=given()),
+    "v2/nfse": of(ISSUE, post=own_nfse),
+    "v2/nfsen": of(ISSUE, post=own_nfsen),
+    **{
+        f"v2/{kind}/<ref>{rest}": of(OF_NFE, **bodies)
+        for kind in ("nfse", "nfsen")
+        for rest, bodies in (
+            ("", {"delete": WHY}),
+            ("/email", {"post": given(emails=[MAIL])}),
+            ("/hook", {"post": given()}),
+        )
+    },
+    "v2/lotes_rps": of(ISSUE, post=own_batch),
+    "v2/lotes_rps/<ref>": OF_NFE,
+    # Its body is a city's file, whatever it looks like.
+    "v2/lotes_rps/<ref>/resposta": replace(
+        of(OF_NFE, post=given()), malformed=(422, "erro_validacao")
+    ),
     "v2/nfe/inutilizacao": VOIDING,
     "v2/nfce/inutilizacao": VOIDING,
     "v2/nfe/inutilizacoes": LIST,
@@ -199,9 +249,33 @@ TABLE: dict[str, Line] = {
     "<root>/<owner>/<month>/DANFEs/<chave>.pdf": replace(
         FILE, segments={"root": "root", "owner": "owner", "month": "month", "chave": "chave"}
     ),
+    "<root>/<owner>/<month>/DANFSEs/<stem>.pdf": replace(
+        FILE, segments={"root": "root", "owner": "owner", "month": "month", "stem": "stem"}
+    ),
     "notas_fiscais/NFe<chave>/cartas_correcao/<n_seq>.pdf": replace(
         FILE, segments={"chave": "chave", "n_seq": "n_seq"}
     ),
+    "v2/nfes_recebidas": LIST,
+    "v2/nfses_recebidas": LIST,
+    "v2/nfsens_recebidas": LIST,
+    **{
+        f"v2/{resource}/<chave>{rest}": of(RECEIVED, post=body)
+        for resource, rests in {
+            "nfes_recebidas": (
+                "",
+                ".<form>",
+                "/cancelamento.xml",
+                "/carta_correcao.xml",
+                "/manifesto",
+                "/hook",
+            ),
+            "nfses_recebidas": ("", ".<form>", "/hook"),
+            "nfsens_recebidas": ("", ".<form>", "/hook"),
+        }.items()
+        for rest in rests
+        for body in (given(tipo="ciencia") if rest == "/manifesto" else given(),)
+    },
+    "notas_fiscais/NFe<chave>/recebida.pdf": replace(FILE, segments={"chave": "received"}),
     "notas_fiscais_consumidor/NFe<chave>.html": replace(FILE, segments={"chave": "chave_nfce"}),
     "arquivos/<document>_<company_id>/<month>/backups/<part>.zip": Line(
         {"document": "cnpj", "company_id": "company", "month": "month", "part": "part"},
@@ -273,7 +347,21 @@ def world(account: Account, company: Company, sandbox: Any) -> World:
     location("copia.zip").parent.mkdir(parents=True, exist_ok=True)
     location("copia.zip").write_bytes(b"PK")
     Backup.objects.create(account=account, company=company, month=month, xmls="copia.zip")
+    letter = told["caminho_xml_nota_fiscal"].replace("-nfe.xml", "-cce-01.xml")
+    received = received_rows(
+        company, told["chave_nfe"][3:],
+        nfe.get(told["caminho_xml_nota_fiscal"]).content, nfe.get(letter).content,
+    )  # fmt: skip
+    for kind, body in (("nfse", nfse_body()), ("nfsen", national_body())):
+        assert nfe.post(kind, body, ref=REF).status_code == 202
+        note_dispatch.work()
+        assert nfe.get(f"{kind}/{REF}").json()["status"] == "autorizado"
+    batch = nfe.post("lotes_rps", own_batch({"cnpj": company.cnpj}), ref=REF)
+    assert batch.status_code == 201, batch.content
+    stem = note_files.stem(ServiceNote.objects.get(tipo="nfse", ref=REF))
     return {
+        "stem": stem,
+        "received": received, "form": "xml",
         "tokens": {"fiscal": token, "producao": produced, "master": master_token(account)},
         "ref": REF, "cnpj": company.cnpj, "company": company.pk, "protocolo": told["protocolo"],
         "root": root, "owner": owner, "month": month, "file": name, "part": "xmls",
@@ -281,6 +369,38 @@ def world(account: Account, company: Company, sandbox: Any) -> World:
         "hook": made.json()["id"], "email": MAIL, "code": "1",
         "xml": nfe.get(told["caminho_xml_nota_fiscal"]).content,
     }  # fmt: skip
+
+
+def received_rows(company: Company, chave: str, note: bytes, letter: bytes) -> str:
+    """A note of each kind that the company received, all under one key, with their files."""
+    company.options |= {
+        "habilita_manifestacao": True,
+        "habilita_nfsen_recebidas_homologacao": True,
+        "habilita_nfsen_recebidas_producao": True,
+    }
+    company.habilita_nfse = company.habilita_nfsen_homologacao = True
+    company.habilita_nfsen_producao = True
+    company.save()
+    own = {"account": company.account, "company": company, "ambiente": "homologacao", "nsu": 1,
+           "chave": chave, "created_at": clock.now()}  # fmt: skip
+    shown = own | {"versao": 1, "updated_at": clock.now()}
+    row = ReceivedNfe.objects.create(**shown, is_complete=True, manifestacao="ciencia")
+    Manifestation.objects.create(
+        account=company.account, received=row, tp_evento="210210", state="registrado",
+        c_stat="135", xml=b"", dh_evento=clock.now(), created_at=clock.now(),
+    )  # fmt: skip
+    for source in (Source.NFSE, Source.NFSEN):
+        ReceivedNfse.objects.create(source=source, **shown)
+    files = [
+        (Source.NFE, "procNFe_v4.00.xsd", note), (Source.NFE, "procEventoNFe_v1.00.xsd", letter),
+        (Source.NFSE, "NFSE", note), (Source.NFSEN, "NFSE", note),
+    ]  # fmt: skip
+    for nsu, (source, schema, content) in enumerate(files):
+        ReceivedDocument.objects.create(
+            **own | {"nsu": nsu}, source=source, schema=schema, content=archive.packed(content),
+            size=len(content), sha256="",
+        )  # fmt: skip
+    return chave
 
 
 def strangers_of(world: World, other: Account) -> dict[str, dict[str, str]]:
@@ -477,8 +597,9 @@ def test_with_its_own_token_everything_is_found(world, subtests):
                 assert answer.status_code == 200, answer
 
 
-# Nothing of the kind was made: no logo, no conciliation.
+# Nothing of the kind was made: no logo, no conciliation, no cancellation.
 ABSENT = {
+    "v2/nfes_recebidas/<chave>/cancelamento.xml",
     "v2/empresas/<key>/logo.png",
     "v2/nfe/<ref>/econf/<protocolo>",
     "v2/nfce/<ref>/econf/<protocolo>",

@@ -183,6 +183,12 @@ CHECKSUMS = {
     "9ba682a04e7134bcd45c28806d5c6997",
     "nfe_insucesso/schemas/v1_0": "06b9a47d48e40a725d38b2bd1f30f201"
     "35f407ce5ad2fa6d36e04dc7caf48980",
+    "nfse/schemas/v1_0": "9485eb1267a8ec8266b1ea968180dae58a2055a2c57b711df748f31eb86f9c6a",
+    "fiscal/abrasf_1_00": "8d906b2d1b43cc1a1e0276818de81e2ad40148d161bcb839eea54c4961822625",
+    "fiscal/abrasf_2_02": "17c893d36285b7966cc872e6d22570591971f0ed69015140299f5c3c6dbdef28",
+    "fiscal/abrasf_2_04": "3c78b0c5d4c5e31cc29364fab23fbf3b07ea9e8f6324cacd73d83a8c71e139f2",
+    "fiscal/paulistana_v01": "179ab2742b9917bcb67cae55c5d68b0f7cbfdcb3b6f409cca5b6e5e00f09c626",
+    "fiscal/paulistana_v02": "05b8c479a7257aacfac33a4c33fb80977bffe5f9191279c46b36b85e64171fd6",
 }
 
 

@@ -63,8 +63,8 @@ def _impatient() -> None:
     original = sefaz.Sefaz.__init__
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("asking", _shorter(sefaz.ASKING))
-        kwargs.setdefault("changing", _shorter(sefaz.CHANGING))
+        kwargs.setdefault("asking", shorter(sefaz.ASKING))
+        kwargs.setdefault("changing", shorter(sefaz.CHANGING))
         original(self, *args, **kwargs)
 
     sefaz.Sefaz.__init__ = init  # type: ignore[method-assign]
@@ -73,5 +73,6 @@ def _impatient() -> None:
     delivery.time = nap  # type: ignore[assignment]
 
 
-def _shorter(limits: Limits) -> Limits:
+def shorter(limits: Limits) -> Limits:
+    """Limits of a socket by the hurried clock."""
     return Limits(limits.connect, limits.read / TIMES, limits.overall / TIMES)

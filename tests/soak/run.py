@@ -1,4 +1,4 @@
-"""What `./dev soak [name] [--rounds N] [--rules N] [--documents N] [--seed N]` runs; faults are 1.
+"""What `./dev soak [name]` runs: --rounds, --rules, --documents, --notes, --seed; faults are 1.
 
 `overlap`: each round, four processes run the billing on the same database at the same time and one
 of them is killed -9 at a random moment. A last run finishes the work. Then the invariants must
@@ -10,6 +10,8 @@ go to every operation of /api/v1; every answer must be one that the document tel
 `fiscal`: `--documents` NF-e and NFC-e against the sandbox authority, with every fault it knows,
 processes killed -9 at random and the database taken away twice; at the end both sides hold the
 same, and no number is missing. `--seed` repeats the faults and the deaths of an earlier run.
+
+`nfse`: the same with `--notes` service notes: the national system, two cities, São Paulo.
 """
 
 from __future__ import annotations
@@ -143,10 +145,21 @@ def fiscal(options: argparse.Namespace) -> None:
         raise Fault(str(wrong)) from wrong
 
 
+def nfse(options: argparse.Namespace) -> None:
+    """The soak of this name: see the top."""
+    from soak import notes
+
+    try:
+        notes.notes(options)
+    except notes.Wrong as wrong:
+        raise Fault(str(wrong)) from wrong
+
+
 SOAKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "overlap": overlap,
     "schemathesis": schemathesis,
     "fiscal": fiscal,
+    "nfse": nfse,
 }
 
 
@@ -156,6 +169,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--rules", type=int, default=3_000)
     parser.add_argument("--documents", type=int, default=2_000)
+    parser.add_argument("--notes", type=int, default=500)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args(arguments)
     options.seed = options.seed if options.seed is not None else time.time_ns() % 1_000_000

@@ -18,14 +18,26 @@ from fiscal.models import (
     Company,
     Consumption,
     Contingency,
+    DistributionCursor,
     FiscalDocument,
     FiscalEvent,
     FiscalHook,
     HookNotice,
     Inutilizacao,
     MailMessage,
+    Manifestation,
+    MunicipalParameter,
     PrintCache,
+    ReceivedDocument,
+    ReceivedNfe,
+    ReceivedNfse,
+    RpsBatch,
     Series,
+    ServiceAttempt,
+    ServiceNote,
+    ServiceOrder,
+    ServicePrint,
+    ServiceSeries,
 )
 from lib import clock
 
@@ -41,10 +53,15 @@ def fiscal_rows(account: Account, mark: str, n: int) -> dict[type[models.Model],
     )
     of_document = {**owned, "document": document}
     shared = {"uf": "SP", **where}
+    note = ServiceNote.objects.create(
+        **owned, ambiente="homologacao", tipo="nfse", ref=f"{mark}-{n}", municipality="4301602",
+        taker_name=f"{mark} tomador", created_at=now,
+    )  # fmt: skip
+    of_note = {"account": account, "note": note}
     hook = FiscalHook.objects.create(
         **owned, public_id=f"h{n}", event="nfe", url=f"https://{mark}.com.br/", created_at=now
     )
-    return {
+    return _received(owned, mark) | {
         Company: company,
         FiscalHook: hook,
         HookNotice: HookNotice.objects.create(
@@ -92,11 +109,57 @@ def fiscal_rows(account: Account, mark: str, n: int) -> dict[type[models.Model],
             document=document, name="danfe", source_hash=f"{mark}-{n}", content_hash="b", size=1,
             created_at=now, last_accessed=now, data=b"x",
         ),
+        ServiceNote: note,
+        ServiceSeries: ServiceSeries.objects.create(
+            **owned, ambiente="homologacao", tipo="nfse", municipality="4301602", series="1"
+        ),
+        ServiceOrder: ServiceOrder.objects.create(
+            **of_note, kind="cancelamento", reason=f"{mark} serviço não prestado", created_at=now
+        ),
+        ServiceAttempt: ServiceAttempt.objects.create(
+            **of_note, route="M4301602", sha256="a", message=f"{mark} resposta", started_at=now
+        ),
+        ServicePrint: ServicePrint.objects.create(
+            note=note, name="nota", source_hash=f"{mark}-{n}", content_hash="b", size=1,
+            created_at=now, last_accessed=now, data=b"x",
+        ),
+        RpsBatch: RpsBatch.objects.create(
+            **owned, ambiente="homologacao", ref=f"{mark}-lote-{n}", layout="sp001", created_at=now
+        ),
+        MunicipalParameter: MunicipalParameter.objects.create(
+            ambiente="homologacao", name=f"{n:07d}/convenio", status=200, asked_at=now
+        ),
         AuthorityStatus: AuthorityStatus.objects.create(authority=f"SP{n}", **shared),
         Contingency: Contingency.objects.create(
             **shared, company=company, mode=6, reason="falha da autoridade", entered_at=now
         ),
         Consumption: Consumption.objects.create(
             base=f"{n:08d}", ambiente="homologacao", service="consulta", window_start=now
+        ),
+    }  # fmt: skip
+
+
+def _received(owned: dict[str, Any], mark: str) -> dict[type[models.Model], Any]:
+    """What others issued against the company."""
+    now = clock.now()
+    own: dict[str, Any] = {**owned, "ambiente": "homologacao"}
+    row: dict[str, Any] = {
+        **own, "chave": f"{mark}-1", "nsu": 1, "versao": 1, "issuer_name": f"{mark} fornecedor",
+        "created_at": now, "updated_at": now,
+    }  # fmt: skip
+    note = ReceivedNfe.objects.create(**row)
+    return {
+        ReceivedNfe: note,
+        ReceivedNfse: ReceivedNfse.objects.create(**row, source="nfsen"),
+        ReceivedDocument: ReceivedDocument.objects.create(
+            **own, source="nfe", nsu=1, schema=f"{mark}_v1.00.xsd", content=b"", size=0,
+            sha256="", created_at=now,
+        ),
+        Manifestation: Manifestation.objects.create(
+            account=owned["account"], received=note, tp_evento="210210", xml=b"",
+            justificativa=f"{mark} motivo", dh_evento=now, created_at=now,
+        ),
+        DistributionCursor: DistributionCursor.objects.create(
+            **own, source="nfe", last_error=f"{mark} erro", created_at=now
         ),
     }  # fmt: skip

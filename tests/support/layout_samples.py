@@ -34,16 +34,18 @@ class Sample:
 
     def __init__(self, modelo: int) -> None:
         self.known: Places = places(modelo)
+        self.root: Node = layout()
+        self.nodes: dict[str, Node] = _nodes()
         self.data: dict[str, Any] = copy.deepcopy(_base(modelo))
 
     def put(self, place: str, value: Any = None) -> Any:
         """Fill `place`, and answer what now stands there (a sample when no value is given)."""
-        self._walk(layout(), "", place.split("/"))
+        self._walk(self.root, "", place.split("/"))
         field = self.known.fields[place]
         if value is not None:
             self._level(field)[field.name] = value
         elif field.name not in self._level(field):
-            self._level(field)[field.name] = self._sample(_node(place), field)
+            self._level(field)[field.name] = self._sample(self.nodes[place], field)
         return self._level(field)[field.name]
 
     def _level(self, field: Field) -> dict[str, Any]:
@@ -210,10 +212,6 @@ def _elements(part: Node) -> Iterator[Node]:
 @cache
 def _nodes() -> dict[str, Node]:
     return dict(layout().walk())
-
-
-def _node(place: str) -> Node:
-    return _nodes()[place]
 
 
 @cache

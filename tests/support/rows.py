@@ -52,9 +52,11 @@ from billing.models import (
     FollowUp,
     Invoice,
     InvoiceLine,
+    InvoiceNote,
     InvoiceRule,
     InvoiceTally,
     InvoiceTemplate,
+    InvoiceWithholding,
     Nfse,
     NfseServiceItem,
     NfseTemplate,
@@ -228,7 +230,16 @@ def _resources(rows: Rows, mark: str) -> Rows:
         NfseTemplate: NfseTemplate.objects.create(**owned, name=f"{mark} nota"),
         Nfse: note,
         NfseServiceItem: NfseServiceItem.objects.create(nfse=note, description=f"{mark} serviço"),
-    }
+        InvoiceNote: InvoiceNote.objects.create(
+            account=account, invoice=invoice, kind="nfsen", nfse=note,
+            error=f"{mark} recusa", created_at=clock.now(),
+        ),
+        InvoiceWithholding: InvoiceWithholding.objects.create(
+            invoice=invoice, tax="IR", organization_id=invoice.organization_id,
+            customer_id=invoice.customer_id, month=date(2026, 8, 1), amount=Decimal("100.00"),
+            base=Decimal("100.00"), rate=Decimal("1.5"), withheld=0, explanation=f"{mark} regra",
+        ),
+    }  # fmt: skip
 
 
 def _work(rows: Rows, mark: str) -> Rows:

@@ -211,6 +211,8 @@ OPEN = {
     "api/docs": "test_openapi",
     "files/<str:signed>": "test_attachments",
     "documents/invoices/<str:signed>": "test_invoice_links",
+    "documents/notes/<str:signed>.pdf": "test_batches",
+    "documents/notes/<str:signed>.xml": "test_batches",
     "health_check": "test_health",
     "health/worker": "test_health",
     "": "test_admin",

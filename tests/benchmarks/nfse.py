@@ -1,0 +1,64 @@
+"""Service notes by the second: one core that builds, signs and validates, and a whole billing run.
+
+The run accepts its notes in a process of its own while the queue sends them to the sandbox, each
+with a database, over TLS: from the first that was accepted to the last that is authorised.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import fiscal_lab
+from benchmarks.lab import POSTGRES, SQLITE, Lab
+from benchmarks.nfse_steps import BARE, MADE, MODERN, REQUEST
+from benchmarks.report import Row
+
+LEAST = 1_600  # documents per second, one core
+LEAST_PER_SECOND = 60
+WORKERS = 2
+
+
+def measure(lab: Lab) -> Iterator[Row]:
+    """What a DPS costs, then 5,000 of them from acceptance to authorisation."""
+    yield from _rates(lab)
+    yield from _run(lab)
+
+
+def _rates(lab: Lab) -> Iterator[Row]:
+    seconds = 0 if lab.is_quick else 0.05
+    rates = lab.case("nfse_steps.rates", SQLITE, rounds=lab.size(40, 1), seconds=seconds)
+    bare, made = rates[BARE], rates[MADE]
+    target = f"≥ {LEAST:,}/s".replace(",", ".")
+    yield Row(f"NFS-e, {BARE}", bare, "assin./s")
+    yield Row(f"NFS-e, {MADE}", made, "notas/s", bare, made / bare, target, made >= LEAST)
+    yield Row(f"NFS-e, {MODERN}", rates[MODERN], "notas/s", bare, rates[MODERN] / bare)
+    yield Row(f"NFS-e, {REQUEST}", rates[REQUEST], "notas/s")
+
+
+def _run(lab: Lab) -> Iterator[Row]:
+    engine = lab.engines[0]
+    has_target = engine == POSTGRES and not lab.is_quick
+    n = lab.size(5_000, 6)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        fiscal_lab.authority(Path(folder)) as authority,
+    ):
+        env = authority.env(engine)
+        at = lab.case("nfse_steps.seed", engine, ca=str(authority.ca_folder))
+        where = {"base_url": authority.base_url, "ca_file": env["FISCAL_CA_FILE"]}
+        who = {"company": at["company"]}
+        lab.case("nfse_steps.accept", engine, **who, **where, prefix="aquecimento", n=4)
+        with fiscal_lab.queue(env, workers=WORKERS):
+            lab.case("nfse_steps.wait", engine, **who, prefix="aquecimento", n=4)
+            lab.case("nfse_steps.accept", engine, **who, **where, prefix="mes", n=n)
+            took = lab.case("nfse_steps.wait", engine, **who, prefix="mes", n=n)
+    rate = n / took["whole"]
+    yield Row(
+        f"NFS-e, {n} notas de um faturamento, {WORKERS} processos, da aceitação à autorização",
+        rate,
+        f"notas/s ({took['whole']:.0f} s)",
+        target=f"≥ {LEAST_PER_SECOND}/s" if has_target else "",
+        ok=rate >= LEAST_PER_SECOND if has_target else None,
+    )
