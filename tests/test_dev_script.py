@@ -87,7 +87,7 @@ def running(data: Path, port: int) -> Iterator[subprocess.Popen[str]]:
             text=True,
         )
         try:
-            assert wait_until(lambda: answers(port), seconds=60), log_of(data)
+            assert wait_until(lambda: answers(port), seconds=180), log_of(data)
             yield process
         finally:
             process.kill()

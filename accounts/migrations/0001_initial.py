@@ -2,7 +2,6 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
-import django_fsm
 import lib.validators
 from django.conf import settings
 from django.db import migrations, models
@@ -74,7 +73,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=50, verbose_name='tipo')),
                 ('params', models.JSONField(blank=True, default=dict, verbose_name='parâmetros')),
-                ('state', django_fsm.FSMField(choices=[('queued', 'Na fila'), ('running', 'Em andamento'), ('done', 'Concluída'), ('done_with_errors', 'Concluída com erros'), ('failed', 'Falhou'), ('cancelled', 'Cancelada')], default='queued', max_length=50, protected=True, verbose_name='situação')),
+                ('state', models.CharField(choices=[('queued', 'Na fila'), ('running', 'Em andamento'), ('done', 'Concluída'), ('done_with_errors', 'Concluída com erros'), ('failed', 'Falhou'), ('cancelled', 'Cancelada')], default='queued', max_length=50, verbose_name='situação')),
                 ('total', models.PositiveIntegerField(default=0, verbose_name='total')),
                 ('n_ok', models.PositiveIntegerField(default=0, verbose_name='concluídos')),
                 ('n_failed', models.PositiveIntegerField(default=0, verbose_name='com erro')),

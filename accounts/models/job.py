@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models.account import TenantModel
 from accounts.models.user import User
+from lib.states import StateField
 
 
 class TaskCall(models.Model):
@@ -39,7 +40,7 @@ class Job(TenantModel):
 
     kind = models.CharField("tipo", max_length=50)
     params = models.JSONField("parâmetros", default=dict, blank=True)
-    state = FSMField("situação", choices=State.choices, default=State.QUEUED, protected=True)
+    state = StateField("situação", choices=State.choices, default=State.QUEUED, protected=True)
     total = models.PositiveIntegerField("total", default=0)
     n_ok = models.PositiveIntegerField("concluídos", default=0)
     n_failed = models.PositiveIntegerField("com erro", default=0)

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models.account import TenantModel
 from accounts.models.token import ApiToken
+from lib.states import StateField
 
 # billing-engine §11, in its order; an endpoint may choose among them.
 EVENT_NAMES = (
@@ -89,7 +90,7 @@ class WebhookEndpoint(TenantModel):
         related_name="+",
         verbose_name="não avisar o que este token causou",
     )
-    state = FSMField("estado", choices=State.choices, default=State.ACTIVE, protected=True)
+    state = StateField("estado", choices=State.choices, default=State.ACTIVE, protected=True)
     paused_at = models.DateTimeField("desativado em", null=True, blank=True)
     paused_reason = models.CharField("motivo", max_length=200, blank=True)
     failing_since = models.DateTimeField("falhando desde", null=True, blank=True)
@@ -156,7 +157,7 @@ class WebhookDelivery(TenantModel):
     )
     object_type = models.CharField("tipo do objeto", max_length=30)
     object_id = models.BigIntegerField("id do objeto")
-    state = FSMField("resultado", choices=State.choices, default=State.PENDING, protected=True)
+    state = StateField("resultado", choices=State.choices, default=State.PENDING, protected=True)
     tries = models.PositiveSmallIntegerField("tentativas desta rodada", db_default=0)
     n_attempts = models.PositiveIntegerField("tentativas", db_default=0)
     next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)

@@ -3,7 +3,6 @@
 import billing.models.contract
 import django.db.models.deletion
 import django.db.models.expressions
-import django_fsm
 import lib.validators
 from django.conf import settings
 from django.db import migrations, models
@@ -110,7 +109,7 @@ class Migration(migrations.Migration):
                 ('comments', models.TextField(blank=True, verbose_name='observações')),
                 ('init_date', models.DateField(blank=True, null=True, verbose_name='início')),
                 ('end_date', models.DateField(blank=True, null=True, verbose_name='fim')),
-                ('status', django_fsm.FSMField(choices=[('trial', 'Em teste'), ('established', 'Estabelecido'), ('cancelled', 'Cancelado')], default='established', max_length=50, protected=True, verbose_name='situação')),
+                ('status', models.CharField(choices=[('trial', 'Em teste'), ('established', 'Estabelecido'), ('cancelled', 'Cancelado')], default='established', max_length=50, verbose_name='situação')),
                 ('registration_method', models.CharField(choices=[('regular', 'Contrato'), ('subscription', 'Assinatura')], default='regular', max_length=12, verbose_name='registro')),
                 ('charging_method', models.CharField(choices=[('pre_paid', 'Pré-pago'), ('post_paid', 'Pós-pago')], default='pre_paid', max_length=10, verbose_name='cobrança')),
                 ('overdue', models.BooleanField(default=False, verbose_name='inadimplente')),
@@ -201,8 +200,8 @@ class Migration(migrations.Migration):
                 ('payment_value', models.DecimalField(decimal_places=2, max_digits=15, verbose_name='valor a receber')),
                 ('paid_total', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=15, verbose_name='pago')),
                 ('refunded_total', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=15, verbose_name='reembolsado')),
-                ('state', django_fsm.FSMField(choices=[('to_emit', 'A emitir'), ('to_receive', 'A receber'), ('received', 'Recebida'), ('cancelled', 'Cancelada')], default='to_emit', max_length=50, protected=True, verbose_name='situação')),
-                ('approval_status', django_fsm.FSMField(choices=[('approved', 'Aprovada'), ('blocked', 'Bloqueada')], default='approved', max_length=50, protected=True, verbose_name='aprovação')),
+                ('state', models.CharField(choices=[('to_emit', 'A emitir'), ('to_receive', 'A receber'), ('received', 'Recebida'), ('cancelled', 'Cancelada')], default='to_emit', max_length=50, verbose_name='situação')),
+                ('approval_status', models.CharField(choices=[('approved', 'Aprovada'), ('blocked', 'Bloqueada')], default='approved', max_length=50, verbose_name='aprovação')),
                 ('payment_status', models.CharField(choices=[('unpaid', 'Não pago'), ('partially_paid', 'Parcial'), ('paid', 'Pago'), ('partially_refunded', 'Reembolsado em parte'), ('refunded', 'Reembolsado')], db_default='unpaid', default='unpaid', max_length=20, verbose_name='pagamento')),
                 ('state_before_cancel', models.CharField(blank=True, db_default='', max_length=10)),
                 ('cancelled_automatically', models.BooleanField(db_default=False, default=False)),
@@ -291,7 +290,7 @@ class Migration(migrations.Migration):
                 ('period_unit', models.CharField(blank=True, choices=[('monthly', 'Mensal'), ('weekly', 'Semanal')], max_length=8, verbose_name='periodicidade')),
                 ('month_quantity', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='a cada (meses)')),
                 ('accrual_month_quantity', models.CharField(choices=[('same_month', 'Mesmo mês'), ('previous_month', 'Mês anterior'), ('next_month', 'Mês seguinte')], default='same_month', max_length=14, verbose_name='competência')),
-                ('status', django_fsm.FSMField(choices=[('active', 'Ativa'), ('paused', 'Pausada'), ('ended', 'Encerrada')], default='active', max_length=50, protected=True, verbose_name='situação')),
+                ('status', models.CharField(choices=[('active', 'Ativa'), ('paused', 'Pausada'), ('ended', 'Encerrada')], default='active', max_length=50, verbose_name='situação')),
                 ('external_code', models.CharField(blank=True, max_length=60, verbose_name='código externo')),
                 ('title', models.CharField(blank=True, max_length=200, verbose_name='título')),
                 ('gross_value', models.DecimalField(decimal_places=2, default=0, max_digits=15, verbose_name='valor')),
@@ -559,7 +558,7 @@ class Migration(migrations.Migration):
                 ('value', models.DecimalField(decimal_places=4, max_digits=9, verbose_name='parte (%)')),
                 ('gross_value', models.DecimalField(decimal_places=2, max_digits=15, verbose_name='valor bruto')),
                 ('payment_value', models.DecimalField(decimal_places=2, max_digits=15, verbose_name='valor a receber')),
-                ('state', django_fsm.FSMField(choices=[('to_emit', 'A emitir'), ('to_receive', 'A receber'), ('received', 'Recebida'), ('cancelled', 'Cancelada'), ('renegotiated', 'Renegociada')], default='to_emit', max_length=50, protected=True, verbose_name='situação')),
+                ('state', models.CharField(choices=[('to_emit', 'A emitir'), ('to_receive', 'A receber'), ('received', 'Recebida'), ('cancelled', 'Cancelada'), ('renegotiated', 'Renegociada')], default='to_emit', max_length=50, verbose_name='situação')),
                 ('state_before_cancel', models.CharField(blank=True, db_default='', max_length=12)),
                 ('open_principal', models.DecimalField(decimal_places=2, max_digits=15, verbose_name='em aberto')),
                 ('paid_principal', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=15, verbose_name='pago')),
@@ -609,7 +608,7 @@ class Migration(migrations.Migration):
                 ('execution_date', models.DateField(blank=True, null=True, verbose_name='próxima execução')),
                 ('remind_at', models.DateField(blank=True, null=True, verbose_name='lembrete em')),
                 ('notified', models.BooleanField(default=False, verbose_name='avisado')),
-                ('state', django_fsm.FSMField(choices=[('scheduled', 'Agendado'), ('waiting_index', 'Aguardando índice')], default='scheduled', max_length=50, protected=True, verbose_name='situação')),
+                ('state', models.CharField(choices=[('scheduled', 'Agendado'), ('waiting_index', 'Aguardando índice')], default='scheduled', max_length=50, verbose_name='situação')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='criado em')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='alterado em')),
                 ('rule', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='scheduled_updates', to='billing.invoicerule', verbose_name='regra')),

@@ -3,7 +3,6 @@
 import django.core.serializers.json
 import django.core.validators
 import django.db.models.deletion
-import django_fsm
 import lib.validators
 from decimal import Decimal
 from django.db import migrations, models
@@ -130,7 +129,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('nfsen', 'NFS-e nacional'), ('nfse', 'NFS-e municipal'), ('nfe', 'NF-e (mercadorias)')], max_length=5, verbose_name='nota')),
                 ('generation', models.PositiveSmallIntegerField(default=1, verbose_name='emissão nº')),
                 ('slot', models.PositiveSmallIntegerField(blank=True, default=0, null=True)),
-                ('state', django_fsm.FSMField(choices=[('scheduled', 'Agendada'), ('queued', 'Na fila'), ('sent', 'Em processamento'), ('issued', 'Emitida'), ('refused', 'Recusada'), ('cancelling', 'Cancelando'), ('cancelled', 'Cancelada'), ('replaced', 'Substituída'), ('dropped', 'Desistida')], default='scheduled', max_length=50, protected=True, verbose_name='situação')),
+                ('state', models.CharField(choices=[('scheduled', 'Agendada'), ('queued', 'Na fila'), ('sent', 'Em processamento'), ('issued', 'Emitida'), ('refused', 'Recusada'), ('cancelling', 'Cancelando'), ('cancelled', 'Cancelada'), ('replaced', 'Substituída'), ('dropped', 'Desistida')], default='scheduled', max_length=50, verbose_name='situação')),
                 ('due_on', models.DateField(blank=True, null=True, verbose_name='emitir em')),
                 ('next_attempt_at', models.DateTimeField(blank=True, null=True, verbose_name='próxima tentativa')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tentativas')),

@@ -6,12 +6,13 @@ import secrets
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models import TenantModel
 from billing.models.catalog import Plan
 from billing.models.kept import KeepsSent
 from billing.models.party import Party
+from lib.states import StateField
 
 
 def new_token() -> str:
@@ -58,7 +59,7 @@ class Contract(TenantModel, KeepsSent):
     comments = models.TextField("observações", blank=True)
     init_date = models.DateField("início", null=True, blank=True)
     end_date = models.DateField("fim", null=True, blank=True)
-    status = FSMField(
+    status = StateField(
         "situação", choices=Status.choices, default=Status.ESTABLISHED, protected=True
     )
     registration_method = models.CharField(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models import TenantModel
 from billing.models.catalog import ServiceItem
 from billing.models.rule import InvoiceRule, InvoiceTemplate
+from lib.states import StateField
 
 
 class PriceIndex(models.TextChoices):
@@ -93,7 +94,7 @@ class ScheduledUpdate(models.Model):
     execution_date = models.DateField("próxima execução", null=True, blank=True)
     remind_at = models.DateField("lembrete em", null=True, blank=True)
     notified = models.BooleanField("avisado", default=False)
-    state = FSMField("situação", choices=State.choices, default=State.SCHEDULED, protected=True)
+    state = StateField("situação", choices=State.choices, default=State.SCHEDULED, protected=True)
     created_at = models.DateTimeField("criado em", auto_now_add=True)
     updated_at = models.DateTimeField("alterado em", auto_now=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models import Account, TenantModel
 from billing.models.catalog import ServiceItem
@@ -13,6 +13,7 @@ from billing.models.party import Party, PartySnapshot
 from billing.models.rule import BillingOptions, InvoiceRule
 from billing.models.series import NumberSeries
 from billing.models.template import DocumentTemplateVersion
+from lib.states import StateField
 
 
 class Transaction(TenantModel):
@@ -159,8 +160,8 @@ class Invoice(TenantModel, BillingOptions):
     refunded_total = models.DecimalField(
         "reembolsado", max_digits=15, decimal_places=2, default=0, db_default=0
     )
-    state = FSMField("situação", choices=State.choices, default=State.TO_EMIT, protected=True)
-    approval_status = FSMField(
+    state = StateField("situação", choices=State.choices, default=State.TO_EMIT, protected=True)
+    approval_status = StateField(
         "aprovação", choices=Approval.choices, default=Approval.APPROVED, protected=True
     )
     payment_status = models.CharField(

@@ -7,12 +7,13 @@ from datetime import datetime
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models import TenantModel
 from billing.models.invoice import Invoice
 from billing.models.nfse import Nfse, NfseTemplate
 from fiscal.models import FiscalDocument, ServiceNote
+from lib.states import StateField
 
 
 class NoteStage(models.TextChoices):
@@ -49,7 +50,7 @@ class InvoiceNote(TenantModel):
     kind = models.CharField("nota", max_length=5, choices=NfseTemplate.Tipo.choices)
     generation = models.PositiveSmallIntegerField("emissão nº", default=1)
     slot = models.PositiveSmallIntegerField(null=True, blank=True, default=CURRENT)
-    state = FSMField("situação", choices=S.choices, default=S.SCHEDULED, protected=True)
+    state = StateField("situação", choices=S.choices, default=S.SCHEDULED, protected=True)
     due_on = models.DateField("emitir em", null=True, blank=True)
     next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
     attempts = models.PositiveSmallIntegerField("tentativas", default=0)

@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models import TenantModel
 from billing.models.invoice import Invoice
+from lib.states import StateField
 
 
 class Receivable(TenantModel):
@@ -35,7 +36,7 @@ class Receivable(TenantModel):
     value = models.DecimalField("parte (%)", max_digits=9, decimal_places=4)
     gross_value = models.DecimalField("valor bruto", max_digits=15, decimal_places=2)
     payment_value = models.DecimalField("valor a receber", max_digits=15, decimal_places=2)
-    state = FSMField("situação", choices=State.choices, default=State.TO_EMIT, protected=True)
+    state = StateField("situação", choices=State.choices, default=State.TO_EMIT, protected=True)
     state_before_cancel = models.CharField(max_length=12, blank=True, db_default="")
     open_principal = models.DecimalField("em aberto", max_digits=15, decimal_places=2)
     paid_principal = models.DecimalField(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models import TenantModel
 from billing.models.catalog import ServiceItem
 from billing.models.contract import Contract
 from billing.models.kept import KeepsSent
 from billing.models.party import Party
+from lib.states import StateField
 
 
 class PaymentMethod(models.TextChoices):
@@ -136,7 +137,7 @@ class InvoiceRule(TenantModel, BillingOptions, DueTermsFields, ScheduleFields):
     contract = models.ForeignKey(
         Contract, models.CASCADE, related_name="rules", verbose_name="contrato"
     )
-    status = FSMField("situação", choices=Status.choices, default=Status.ACTIVE, protected=True)
+    status = StateField("situação", choices=Status.choices, default=Status.ACTIVE, protected=True)
     external_code = models.CharField("código externo", max_length=60, blank=True)
     title = models.CharField("título", max_length=200, blank=True)
     gross_value = models.DecimalField("valor", max_digits=15, decimal_places=2, default=0)

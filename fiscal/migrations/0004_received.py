@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             name='Manifestation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', django_fsm.FSMField(choices=[('assinado', 'Assinado'), ('transmitindo', 'Transmitindo'), ('registrado', 'Registrado'), ('rejeitado', 'Rejeitado'), ('indefinido', 'Indefinido')], default='assinado', max_length=50, protected=True, verbose_name='situação')),
+                ('state', models.CharField(choices=[('assinado', 'Assinado'), ('transmitindo', 'Transmitindo'), ('registrado', 'Registrado'), ('rejeitado', 'Rejeitado'), ('indefinido', 'Indefinido')], default='assinado', max_length=50, verbose_name='situação')),
                 ('tp_evento', models.CharField(max_length=6, verbose_name='evento')),
                 ('n_seq', models.PositiveSmallIntegerField(default=1, verbose_name='sequência')),
                 ('justificativa', models.CharField(blank=True, max_length=255, verbose_name='justificativa')),

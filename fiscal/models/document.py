@@ -7,10 +7,11 @@ from datetime import datetime
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
-from django_fsm import ConcurrentTransitionMixin, FSMField, transition
+from django_fsm import ConcurrentTransitionMixin, transition
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Company
+from lib.states import StateField
 
 
 class State(models.TextChoices):
@@ -67,7 +68,7 @@ class FiscalDocument(ConcurrentTransitionMixin, TenantModel):
     ambiente = models.CharField("ambiente", max_length=11)
     modelo = models.PositiveSmallIntegerField("modelo")
     ref = models.CharField("referência", max_length=255)
-    state = FSMField("situação", choices=State.choices, default=State.RECEBIDO, protected=True)
+    state = StateField("situação", choices=State.choices, default=State.RECEBIDO, protected=True)
     # A number of the body is exact: it is kept as text, which reading takes as well.
     payload = models.JSONField("dados enviados", default=dict, encoder=DjangoJSONEncoder)
     serie = models.PositiveSmallIntegerField("série", null=True, blank=True)

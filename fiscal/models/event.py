@@ -6,11 +6,12 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import ConcurrentTransitionMixin, FSMField, transition
+from django_fsm import ConcurrentTransitionMixin, transition
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Company
 from fiscal.models.document import FiscalDocument
+from lib.states import StateField
 
 
 class EventState(models.TextChoices):
@@ -34,7 +35,7 @@ class EventSteps(models.Model):
     c_stat: str
     x_motivo: str
 
-    state = FSMField("situação", choices=E.choices, default=E.ASSINADO, protected=True)
+    state = StateField("situação", choices=E.choices, default=E.ASSINADO, protected=True)
 
     class Meta:
         abstract = True
@@ -142,7 +143,7 @@ class Inutilizacao(ConcurrentTransitionMixin, TenantModel):
     last = models.PositiveIntegerField("último número")
     justificativa = models.CharField("justificativa", max_length=255)
     is_automatic = models.BooleanField("pedida pelo sistema", default=False)
-    state = FSMField("situação", choices=V.choices, default=V.SOLICITADA, protected=True)
+    state = StateField("situação", choices=V.choices, default=V.SOLICITADA, protected=True)
     xml = models.BinaryField("pedido assinado (zlib)", null=True, blank=True)
     protocolo = models.CharField("protocolo", max_length=17, blank=True)
     c_stat = models.CharField("cStat", max_length=4, blank=True)

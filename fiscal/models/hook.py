@@ -7,12 +7,13 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Company
 from fiscal.models.document import FiscalDocument
 from fiscal.models.event import Inutilizacao
+from lib.states import StateField
 
 # §13.3. Those of documents that come later are taken already, and not fired yet.
 HOOK_EVENTS = (
@@ -64,7 +65,7 @@ class FiscalHook(TenantModel):
     url = models.CharField("URL", max_length=2000)
     authorization = models.TextField("autorização", blank=True, editable=False)
     authorization_header = models.CharField("cabeçalho", max_length=60, default="Authorization")
-    state = FSMField("situação", choices=State.choices, default=State.ACTIVE, protected=True)
+    state = StateField("situação", choices=State.choices, default=State.ACTIVE, protected=True)
     disabled_at = models.DateTimeField("desativado em", null=True, blank=True)
     recent = models.JSONField("últimos dois dias", default=dict, blank=True, editable=False)
     failing_since = models.DateTimeField("falhando desde", null=True, blank=True)
@@ -213,7 +214,7 @@ class HookNotice(TenantModel):
         related_name="+",
         verbose_name="consulta que falhou",
     )
-    state = FSMField("resultado", choices=State.choices, default=State.PENDING, protected=True)
+    state = StateField("resultado", choices=State.choices, default=State.PENDING, protected=True)
     tries = models.PositiveSmallIntegerField("tentativas", default=0)
     next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
     last_attempt_at = models.DateTimeField("última tentativa", null=True, blank=True)

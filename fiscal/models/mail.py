@@ -6,11 +6,12 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import ConcurrentTransitionMixin, FSMField, transition
+from django_fsm import ConcurrentTransitionMixin, transition
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Certificate, Company
 from fiscal.models.document import FiscalDocument
+from lib.states import StateField
 
 
 class BlockedEmail(TenantModel):
@@ -106,7 +107,7 @@ class MailMessage(ConcurrentTransitionMixin, TenantModel):
     cause = models.CharField("origem", max_length=40)
     recipient = models.CharField("destinatário", max_length=254)
     message_id = models.CharField("Message-ID", max_length=200, unique=True)
-    state = FSMField("situação", choices=M.choices, default=M.PENDENTE, protected=True)
+    state = StateField("situação", choices=M.choices, default=M.PENDENTE, protected=True)
     n_attempts = models.PositiveIntegerField("tentativas", default=0)
     next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
     last_error = models.CharField("último erro", max_length=300, blank=True)

@@ -11,10 +11,11 @@ from datetime import datetime
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
-from django_fsm import ConcurrentTransitionMixin, FSMField, transition
+from django_fsm import ConcurrentTransitionMixin, transition
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Company
+from lib.states import StateField
 
 
 class NoteState(models.TextChoices):
@@ -69,7 +70,7 @@ class ServiceNote(ConcurrentTransitionMixin, TenantModel):
     ambiente = models.CharField("ambiente", max_length=11)
     tipo = models.CharField("tipo", max_length=5, choices=Tipo.choices)
     ref = models.CharField("referência", max_length=255)
-    state = FSMField("situação", choices=N.choices, default=N.RECEBIDO, protected=True)
+    state = StateField("situação", choices=N.choices, default=N.RECEBIDO, protected=True)
     provider = models.CharField("provedor", max_length=40, blank=True)
     municipality = models.CharField("município emissor (IBGE)", max_length=7, blank=True)
     payload = models.JSONField("dados enviados", default=dict, encoder=DjangoJSONEncoder)
@@ -309,7 +310,7 @@ class ServiceOrder(ConcurrentTransitionMixin, TenantModel):
     kind = models.CharField("pedido", max_length=12, choices=Kind.choices)
     code = models.CharField("código", max_length=4, blank=True)
     reason = models.CharField("justificativa", max_length=255)
-    state = FSMField("situação", choices=_O.choices, default=_O.ASSINADO, protected=True)
+    state = StateField("situação", choices=_O.choices, default=_O.ASSINADO, protected=True)
     sent_id = models.CharField("identificador enviado", max_length=80, blank=True)
     errors = models.JSONField("erros", default=list, blank=True)
     registered_at = models.DateTimeField("registrado em", null=True, blank=True)
