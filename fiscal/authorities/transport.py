@@ -133,14 +133,8 @@ def _exchange(
     try:
         with (
             waiting,
-            session.http.request(
-                method,
-                url,
-                data=body,
-                headers=dict(headers),
-                timeout=(limits.connect, limits.read),
-                allow_redirects=False,
-                stream=True,
+            session.send(
+                method, url, body, headers, timeout=(limits.connect, limits.read)
             ) as response,
         ):
             content = _whole(response)

@@ -22,36 +22,40 @@ class Unreadable(Exception):
     """These bytes are not an XML document that may be read."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Element:
-    """An element: names are local, `start` and `end` are positions in `source` (UTF-8)."""
+    """An element: `start` and `end` are positions in `source` (UTF-8).
+
+    All elements of a document stand in one list, in document order: what is below one follows it.
+    """
 
     name: str  # as written, with its prefix
+    local: str  # without
     attributes: dict[str, str]
     source: bytes = field(repr=False)
     scope: dict[str, str] = field(repr=False)  # prefix → namespace, its own declarations included
+    everything: list[Element] = field(repr=False)
     parent: Element | None = field(default=None, repr=False)
     children: list[Element] = field(default_factory=list, repr=False)
     parts: list[str] = field(default_factory=list, repr=False)
     start: int = 0
     end: int = 0
-
-    @property
-    def local(self) -> str:
-        return self.name.rpartition(":")[2]
+    first: int = 0  # where it stands in `everything`, and where what is below it ends
+    last: int = 0
 
     @property
     def text(self) -> str:
         return "".join(self.parts).strip()
 
-    def walk(self) -> Iterator[Element]:
+    def walk(self) -> list[Element]:
         """Itself and everything below, in document order."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        return self.everything[self.first : self.last]
 
     def child(self, local: str) -> Element | None:
-        return next((found for found in self.children if found.local == local), None)
+        for found in self.children:
+            if found.local == local:
+                return found
+        return None
 
     def value(self, local: str) -> str:
         """The text of its child, empty when there is none."""
@@ -60,7 +64,8 @@ class Element:
 
     def all(self, local: str) -> list[Element]:
         """Descendants of that name, wherever they are."""
-        return [found for found in self.walk() if found is not self and found.local == local]
+        below = self.everything[self.first + 1 : self.last]
+        return [found for found in below if found.local == local]
 
     def bytes(self, *, default: str | None = NFE) -> bytes:
         """The element as it came, able to stand alone: inherited namespaces are declared on it.
@@ -123,6 +128,7 @@ class _Reader:
     def __init__(self, source: bytes) -> None:
         self._source = source
         self._open: list[Element] = []
+        self._everything: list[Element] = []
         self._root: Element | None = None
         self._parser = expat.ParserCreate(encoding="utf-8")
         self._parser.buffer_text = True
@@ -144,11 +150,14 @@ class _Reader:
         parent = self._open[-1] if self._open else None
         if len(self._open) >= MAX_DEPTH:
             raise Unreadable("elementos demais uns dentro dos outros")
-        own = {_prefix(key): uri for key, uri in attributes.items() if _is_declaration(key)}
-        inherited = parent.scope if parent else {}
-        element = Element(
-            name, attributes, self._source, {**inherited, **own} if own else inherited, parent
-        )
+        scope = parent.scope if parent else {}
+        if attributes:
+            own = {_prefix(key): uri for key, uri in attributes.items() if _is_declaration(key)}
+            scope = {**scope, **own} if own else scope
+        local = name.rpartition(":")[2]
+        element = Element(name, local, attributes, self._source, scope, self._everything, parent)
+        element.first = len(self._everything)
+        self._everything.append(element)
         element.start = self._parser.CurrentByteIndex
         if parent is None:
             self._root = element
@@ -158,6 +167,7 @@ class _Reader:
 
     def _end(self, name: str) -> None:
         element = self._open.pop()
+        element.last = len(self._everything)
         position = self._parser.CurrentByteIndex
         # Of <x/> expat tells the place behind it; of <x></x>, where the end tag begins.
         is_empty = not element.children and not element.parts

@@ -7,11 +7,11 @@ from datetime import datetime
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
-from django_fsm import ConcurrentTransitionMixin, transition
+from django_fsm import transition
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Company
-from lib.states import StateField
+from lib.states import ConcurrentTransitionMixin, StateField
 
 
 class State(models.TextChoices):

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import ConcurrentTransitionMixin, transition
+from django_fsm import transition
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Company
 from fiscal.models.document import FiscalDocument
-from lib.states import StateField
+from lib.states import ConcurrentTransitionMixin, StateField
 
 
 class EventState(models.TextChoices):
@@ -26,16 +26,22 @@ E = EventState
 
 
 class EventSteps(models.Model):
-    """How an event goes on, whoever its author is: for rows with the columns of `FiscalEvent`."""
+    """An event that is signed, sent and answered, whoever its author is.
 
-    n_attempts: int
-    next_attempt_at: datetime | None
-    protocolo: str
+    `xml` are the signed bytes, made once. `registered_at` is a column of the rows themselves, which
+    name it by their own gender.
+    """
+
     registered_at: datetime | None
-    c_stat: str
-    x_motivo: str
 
     state = StateField("situação", choices=E.choices, default=E.ASSINADO, protected=True)
+    xml = models.BinaryField("evento assinado (zlib)")
+    dh_evento = models.DateTimeField("data do evento")
+    protocolo = models.CharField("protocolo", max_length=17, blank=True)
+    c_stat = models.CharField("cStat", max_length=4, blank=True)
+    x_motivo = models.TextField("xMotivo", blank=True)
+    next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
+    n_attempts = models.PositiveIntegerField("tentativas", default=0)
 
     class Meta:
         abstract = True
@@ -86,14 +92,7 @@ class FiscalEvent(ConcurrentTransitionMixin, EventSteps, TenantModel):
     )
     details = models.JSONField("dados", default=dict, blank=True)
     authority = models.CharField("autoridade", max_length=10)
-    xml = models.BinaryField("evento assinado (zlib)")
-    dh_evento = models.DateTimeField("data do evento")
-    protocolo = models.CharField("protocolo", max_length=17, blank=True)
-    c_stat = models.CharField("cStat", max_length=4, blank=True)
-    x_motivo = models.TextField("xMotivo", blank=True)
     registered_at = models.DateTimeField("registrado em", null=True, blank=True)
-    next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
-    n_attempts = models.PositiveIntegerField("tentativas", default=0)
     created_at = models.DateTimeField("criado em")
 
     class Meta:

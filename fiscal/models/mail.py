@@ -6,12 +6,12 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import ConcurrentTransitionMixin, transition
+from django_fsm import transition
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Certificate, Company
 from fiscal.models.document import FiscalDocument
-from lib.states import StateField
+from lib.states import ConcurrentTransitionMixin, StateField
 
 
 class BlockedEmail(TenantModel):
