@@ -20,6 +20,7 @@ from lib import postgres
 
 _FIRST_MARK = 7_000_000_000_000_000_001  # no id; a value the query brings along by itself neither
 
+_SINGLE = (int, str, date)
 Converters = list[tuple[int, list[Callable[..., Any]], Any]]
 
 
@@ -46,8 +47,11 @@ def _as_stored(value: Any) -> Any:
 
 
 class _Ready(NamedTuple):
+    """Of one engine. `places` tells for each parameter which of the given values it is, if any."""
+
     sql: str
     params: tuple[Any, ...]
+    places: tuple[int | None, ...]
     converters: Converters
 
 
@@ -87,13 +91,9 @@ class CompiledQuery:
 
         Their values are what the ORM gives.
         """
-        ready = self._ready.get(connection.vendor) or self._compile()
-        given: dict[Any, Any] = {}
-        for mark, value in zip(self._marks, ids, strict=True):
-            given[_as_stored(mark)] = _as_stored(value)
-            if not isinstance(value, int | str | date):
-                given |= _lists(mark, value)
-        values = [given.get(value, value) for value in ready.params]
+        db: Any = connections[DEFAULT_DB_ALIAS]
+        ready = self._ready.get(db.vendor) or self._compile()
+        values = self._values(ready, ids, db)
         sql = ready.sql
         if window is not None:
             sql += " LIMIT %s OFFSET %s"
@@ -104,8 +104,25 @@ class CompiledQuery:
         for position, functions, column in ready.converters:
             for row in rows:
                 for function in functions:
-                    row[position] = function(row[position], column, connection)
+                    row[position] = function(row[position], column, db)
         return rows
+
+    def _values(
+        self, ready: _Ready, ids: Sequence[int | str | date | Sequence[int]], db: Any
+    ) -> list[Any]:
+        """The parameters of the statement, these values in their places."""
+        given = [
+            db.ops.adapt_datetimefield_value(one) if isinstance(one, datetime) else one
+            for one in ids
+        ]
+        lists: dict[Any, str] = {}
+        for mark, one in zip(self._marks, ids, strict=True):
+            if not isinstance(one, _SINGLE):
+                lists |= _lists(mark, one)  # type: ignore[arg-type]
+        return [
+            lists.get(value, value) if place is None else given[place]
+            for value, place in zip(ready.params, ready.places, strict=True)
+        ]
 
     def _compile(self) -> _Ready:
         """SQL and converters of this engine, as SQLCompiler.results_iter takes them."""
@@ -116,7 +133,9 @@ class CompiledQuery:
             (position, self._faster(functions, column), column)
             for position, (functions, column) in compiler.get_converters(columns).items()
         ]
-        ready = _Ready(sql, tuple(params), converters)
+        stored = [_as_stored(mark) for mark in self._marks]
+        places = tuple(stored.index(one) if one in stored else None for one in params)
+        ready = _Ready(sql, tuple(params), places, converters)
         self._ready[connection.vendor] = ready
         return ready
 
@@ -193,7 +212,9 @@ class _Values:
         values = []
         for field, name, plain, kind in self._fields:
             value = getattr(row, name) if plain else None
-            if type(value) is not plain or (plain is datetime and not is_postgres):
+            if plain and value is None:
+                pass
+            elif type(value) is not plain or (plain is datetime and not is_postgres):
                 value = field.get_db_prep_save(field.pre_save(row, self._is_new), db)
             elif plain is int and kind:
                 value = sized(value, kind)

@@ -1,10 +1,16 @@
-from fiscal.models.authority import AuthorityStatus, Consumption, Contingency
+from fiscal.models.attempt import Attempt, ServiceAttempt
+from fiscal.models.authority import (
+    AuthorityStatus,
+    Consumption,
+    Contingency,
+    MunicipalParameter,
+)
 from fiscal.models.company import Certificate, Company, Regime, Series
-from fiscal.models.document import PUBLISHED, WAITING, Archive, Attempt, FiscalDocument, State
+from fiscal.models.document import PUBLISHED, WAITING, Archive, FiscalDocument, State
 from fiscal.models.event import EventState, FiscalEvent, Inutilizacao, VoidState
 from fiscal.models.hook import HOOK_EVENTS, FiscalHook, HookNotice
 from fiscal.models.mail import BlockedEmail, MailMessage, MailState
-from fiscal.models.printing import Backup, PrintCache
+from fiscal.models.printing import Backup, PrintCache, ServicePrint
 from fiscal.models.received import (
     DistributionCursor,
     Manifestation,
@@ -16,16 +22,12 @@ from fiscal.models.received import (
 from fiscal.models.service_note import (
     NOTE_LIVE,
     NOTE_PUBLISHED,
-    MunicipalParameter,
     NoteState,
-    OrderState,
     RpsBatch,
-    ServiceAttempt,
     ServiceNote,
-    ServiceOrder,
-    ServicePrint,
     ServiceSeries,
 )
+from fiscal.models.service_order import OrderState, ServiceOrder
 
 __all__ = [
     "HOOK_EVENTS",

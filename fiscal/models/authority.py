@@ -97,3 +97,26 @@ class Consumption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.base} {self.service} {self.subject}"
+
+
+class MunicipalParameter(models.Model):
+    """What the national system says of a city (convênio, rates…), kept for a day (NAC-13).
+
+    `name` is the path below parametrizacao, such as `3550308/convenio`.
+    """
+
+    ambiente = models.CharField("ambiente", max_length=11)
+    name = models.CharField("parâmetro", max_length=120)
+    answer = models.JSONField("resposta", default=dict, blank=True)
+    status = models.PositiveSmallIntegerField("HTTP")
+    asked_at = models.DateTimeField("perguntado em")
+
+    class Meta:
+        verbose_name = "parâmetro municipal"
+        verbose_name_plural = "parâmetros municipais"
+        constraints = [
+            models.UniqueConstraint(fields=["ambiente", "name"], name="municipalparameter_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -7,18 +7,15 @@ from django.db import models
 from accounts.models.account import TenantModel
 from fiscal.models.company import Company
 from fiscal.models.document import FiscalDocument
+from fiscal.models.service_note import ServiceNote
 
 
-class PrintCache(models.Model):
-    """A rendered print of a document; `source_hash` says from what it was made (PDF-1).
+class _Print(models.Model):
+    """A rendered print; `source_hash` says from what it was made (PDF-1).
 
-    `name` is `danfe` or `cce-N`. Never trusted: a row of another source, or whose bytes changed,
-    is rendered again.
+    Never trusted: a row of another source, or whose bytes changed, is rendered again.
     """
 
-    document = models.ForeignKey(
-        FiscalDocument, models.CASCADE, related_name="prints", verbose_name="documento"
-    )
     name = models.CharField("impresso", max_length=10)
     source_hash = models.CharField("resumo da origem", max_length=64)
     content_hash = models.CharField("resumo do conteúdo", max_length=64)
@@ -26,6 +23,17 @@ class PrintCache(models.Model):
     created_at = models.DateTimeField("gerado em")
     last_accessed = models.DateTimeField("último acesso")
     data = models.BinaryField()  # last: SQLite walks through it to reach what comes behind
+
+    class Meta:
+        abstract = True
+
+
+class PrintCache(_Print):
+    """Of a document; `name` is `danfe` or `cce-N`."""
+
+    document = models.ForeignKey(
+        FiscalDocument, models.CASCADE, related_name="prints", verbose_name="documento"
+    )
 
     class Meta:
         verbose_name = "impresso fiscal em cache"
@@ -38,6 +46,25 @@ class PrintCache(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.document_id}"
+
+
+class ServicePrint(_Print):
+    """Of a service note."""
+
+    note = models.ForeignKey(
+        ServiceNote, models.CASCADE, related_name="prints", verbose_name="nota de serviço"
+    )
+
+    class Meta:
+        verbose_name = "impresso de nota de serviço em cache"
+        verbose_name_plural = "impressos de notas de serviço em cache"
+        constraints = [models.UniqueConstraint(fields=["note", "name"], name="serviceprint_key")]
+        indexes = [
+            models.Index(fields=["last_accessed", "size"], name="serviceprint_last_accessed")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.note_id}"
 
 
 class Backup(TenantModel):

@@ -34,6 +34,12 @@ def seed(*, ca: str) -> dict[str, Any]:
     """A new company that the authority of the folder `ca` certifies, and its token."""
     number = Company.objects.count()
     company = FiscalCompanyFactory(cnpj=cnpj(71_000_000 + number))
+    certify(company, ca)
+    return {"company": company.pk, "cnpj": company.cnpj, "token": fiscal_token(company)}
+
+
+def certify(company: Company, ca: str) -> None:
+    """Give the company a certificate of the authority of the folder `ca`."""
     now = clock.now()
     made = make_authority(Path(ca)).issue_pfx(
         company.document,
@@ -44,7 +50,6 @@ def seed(*, ca: str) -> dict[str, Any]:
     )
     opened = certificates.read_upload(company, made.pfx, PASSWORD, at=now)
     certificates.keep(company, opened, actor=SYSTEM, at=now)
-    return {"company": company.pk, "cnpj": company.cnpj, "token": fiscal_token(company)}
 
 
 def queries(*, token: str, company: int, base_url: str, ca_file: str) -> dict[str, Any]:

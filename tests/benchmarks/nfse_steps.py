@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from benchmarks import fiscal_steps
+from benchmarks import fiscal_steps, seeding
 from benchmarks.fiscal_build import rate
 
 BARE = "assinatura RSA-2048 pura"
@@ -55,57 +56,68 @@ def _subjects() -> dict[str, Callable[[], Any]]:
 # --- the run -----------------------------------------------------------------------------------
 
 
-def seed(*, ca: str) -> dict[str, Any]:
-    """A new company that may issue, certified by the authority of the folder `ca`."""
-    from fiscal.models import Company
+def seed(*, ca: str, n: int) -> dict[str, int]:
+    """A new account whose month has `n` invoices that ask for national notes, IR and CSRF withheld.
 
-    found = fiscal_steps.seed(ca=ca)
-    Company.objects.filter(pk=found["company"]).update(habilita_nfsen_homologacao=True)
-    return found
-
-
-def accept(*, company: int, prefix: str, n: int, base_url: str, ca_file: str) -> float:
-    """Accept `n` notes as a billing run does, one after the other; the seconds it took."""
-    from django.conf import settings
-    from support.service_notes import national_body
-
-    from fiscal.models import Company
-    from fiscal.services.nfse.issue import issue_note
-
-    settings.FISCAL_ENDPOINTS_BASE, settings.FISCAL_CA_FILE = base_url, ca_file
-    issuer = Company.objects.get(pk=company)
-    body = national_body(
-        cnpj_prestador=issuer.cnpj, codigo_municipio_emissora=issuer.codigo_municipio
-    )
-    started = time.monotonic()
-    for number in range(n):
-        issue_note(
-            issuer, ambiente="homologacao", tipo="nfsen", ref=f"{prefix}-{number}", body=body
-        )
-    return time.monotonic() - started
-
-
-def wait(*, company: int, prefix: str, n: int) -> dict[str, float]:
-    """Until `n` notes of refs that begin with `prefix` are authorised.
-
-    Seconds from the first that was accepted to the last answer. Raises RuntimeError when nothing
-    moves for a minute, or one is refused.
+    Its company is certified by the authority of the folder `ca`.
     """
-    from django.db.models import Max, Min
+    from factories import FiscalCompanyFactory, cnpj
+    from support.invoice_notes import make_template
 
+    from accounts.models import Account
+    from billing.models import InvoiceRule, Party
+
+    at = seeding.tenant(f"notas-{Account.objects.count()}", customers=n)
+    company = FiscalCompanyFactory(
+        account=at.account, cnpj=at.organization.document, habilita_nfsen_homologacao=True
+    )
+    fiscal_steps.certify(company, ca)
+    customers = list(Party.objects.filter(pk__in=at.customers))
+    for customer in customers:
+        customer.document, customer.ibge_code = cnpj(customer.pk), "3550308"
+    Party.objects.bulk_update(customers, ["document", "ibge_code"], batch_size=1_000)
+    rules = seeding.recurring(at)
+    template = make_template(at.organization)
+    InvoiceRule.objects.filter(pk__in=rules).update(issue_nfse=True, nfse_template_ref=template.pk)
+    return {"account": at.account.pk, "company": company.pk}
+
+
+def bill(*, account: int, n: int) -> float:
+    """Make and emit the account's `n` invoices; the moment of the beginning."""
+    from accounts.models import Account
+    from billing.services.emission import emit_due
+    from billing.services.materialise import extend
+
+    found = Account.objects.get(pk=account)
+    started = time.time()
+    extend(found, until=seeding.TODAY, today=seeding.TODAY)
+    done = emit_due(found, until=seeding.ISSUE, today=seeding.TODAY)
+    assert (done.count, done.refused) == (n, []), done
+    return started
+
+
+def wait(*, account: int, n: int, since: float) -> float:
+    """Until the notes of all `n` invoices are authorised; seconds from `since` to the last answer.
+
+    Raises RuntimeError when nothing moves for a minute, or one is refused.
+    """
+    from django.db.models import Max
+
+    from billing.models import InvoiceNote
+    from billing.models.invoice_note import NoteStage
     from fiscal.models import NoteState, ServiceNote
 
-    rows = ServiceNote.objects.filter(company=company, ref__startswith=prefix)
-    done = rows.filter(state=NoteState.AUTORIZADO)
+    asked = InvoiceNote.objects.filter(account=account)
+    done = ServiceNote.objects.filter(account=account, state=NoteState.AUTORIZADO)
     last, moved, limit = -1, time.monotonic(), time.monotonic() + PATIENCE
     while (count := done.count()) < n:
-        refused = rows.filter(state__in=(NoteState.REJEITADO, NoteState.CONFLITO)).first()
+        refused = asked.filter(state=NoteStage.REFUSED).first()
         if refused is not None:
-            raise RuntimeError(f"{refused.ref}: {refused.errors}")
+            raise RuntimeError(f"{refused.ref}: {refused.error}")
         if count != last:
             last, moved = count, time.monotonic()
         if time.monotonic() > min(moved + STILL, limit):
             raise RuntimeError(f"parado em {count} de {n}")
         time.sleep(0.25)
-    at = done.aggregate(accepted=Min("created_at"), last=Max("updated_at"))
-    return {"whole": (at["last"] - at["accepted"]).total_seconds()}
+    answered: datetime = done.aggregate(last=Max("updated_at"))["last"]
+    return answered.timestamp() - since

@@ -217,10 +217,6 @@ def test_whatever_comes_is_kept_and_only_the_proved_is_believed(
 ):
     """DIS-3, DIS-5: unknown kinds, damage, a changed total, an event before its note."""
     monkeypatch.undo()  # the sandbox answers first
-    monkeypatch.setattr(
-        "django.conf.settings.FISCAL_ENDPOINTS_BASE", sandbox.base_url, raising=False
-    )
-    monkeypatch.setattr("django.conf.settings.FISCAL_CA_FILE", str(sandbox.ca_file), raising=False)
     chave = issued_nfe(nfe)["chave_nfe"].removeprefix("NFe")
     fetch()
     manifest(inbox, chave)
