@@ -95,7 +95,7 @@ def purge_hooks() -> int:
 
 def send_mail(message_id: int, n_attempts: int) -> None:
     """Send one e-mail about a document, if it was tried so often before."""
-    from fiscal.services.mail import send
+    from fiscal.services.mail_sending import send
 
     send(message_id, n_attempts)
 
@@ -117,11 +117,11 @@ def build_backup(backup_id: int) -> None:
 
 def sweep_deliveries() -> int:
     """Queue e-mails and monthly files whose time has come. Each minute."""
-    from fiscal.services import backups, mail
+    from fiscal.services import backups, mail_sending
     from lib import clock
 
     now = clock.now()
-    return mail.sweep(now=now) + backups.sweep(now=now)
+    return mail_sending.sweep(now=now) + backups.sweep(now=now)
 
 
 def sweep_received() -> int:

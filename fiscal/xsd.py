@@ -21,6 +21,7 @@ from fiscal.schemas.overlays import overlaid
 _XS = "http://www.w3.org/2001/XMLSchema"
 _DS = "http://www.w3.org/2000/09/xmldsig#"
 _ERRORS = etree.ErrorTypes
+_MOST_LISTED = 40  # of an enumeration that a message spells out
 
 
 # --- files -----------------------------------------------------------------------------------
@@ -187,6 +188,7 @@ _MESSAGE = re.compile(
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (?P<names>.*) \)\.")
 _FACET = re.compile(r"^\[facet '(?P<facet>\w+)'\]")
 _QUOTED = re.compile(r"'([^']*)'\.?$")
+_TYPE = re.compile(r"type '(?:\{[^}]*\})?(?:\w+:)?([^']+)'\.?$")
 
 
 def _fault(entry: Any, tree: etree._ElementTree[Any]) -> RawFault:
@@ -229,11 +231,13 @@ def _detail(said: str, attribute: str) -> str:
             return f"{subject}alor fora do formato aceito: {accepted}"
         case "enumeration":
             values = said[said.rfind("{") + 1 : said.rfind("}")].replace("'", "")
-            return f"{subject}alor fora da lista aceita: {values}"
+            listed = f": {values}" if values.count(",") < _MOST_LISTED else ""
+            return f"{subject}alor fora da lista aceita{listed}"
         case "minLength" | "maxLength" | "length" as name:
             size = {"minLength": "no mínimo", "maxLength": "no máximo", "length": "exatamente"}
             return f"{subject}alor de tamanho errado: {size[name]} {accepted} caracteres"
-    return f"{subject}alor não aceito: {said}"
+    kind = _TYPE.search(said)
+    return f"{subject}alor não aceito{f' pelo tipo {kind[1]}' if kind else f': {said}'}"
 
 
 def _node(path: str | None, tree: etree._ElementTree[Any]) -> etree._Element | None:

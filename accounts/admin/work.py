@@ -46,7 +46,7 @@ class JobAdmin(TenantAdmin):
     list_select_related = ("started_by",)
     ordering = ("-pk",)
     fields = (
-        "kind",
+        "name",
         "situation",
         "progress",
         "message",
@@ -65,6 +65,10 @@ class JobAdmin(TenantAdmin):
     @admin.display(description="situação", ordering="state")
     def situation(self, job: Job) -> str:
         return chip(*_JOB_CHIPS[job.state], job.get_state_display())
+
+    @admin.display(description="tipo")
+    def name(self, job: Job) -> str:
+        return job.label
 
     @admin.display(description="andamento")
     def progress(self, job: Job) -> str:

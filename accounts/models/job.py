@@ -27,6 +27,13 @@ class TaskCall(models.Model):
         return self.task
 
 
+# kind → its name on screens.
+LABELS = {
+    "billing.run": "Rodada de faturamento",
+    "billing.notes": "Emissão de notas fiscais",
+}
+
+
 class Job(TenantModel):
     """A long task with progress. The worker writes `heartbeat_at`; silence means it died."""
 
@@ -62,7 +69,12 @@ class Job(TenantModel):
         indexes = [models.Index(fields=["state", "heartbeat_at"], name="job_state_heartbeat")]
 
     def __str__(self) -> str:
-        return f"{self.kind} #{self.pk}"
+        return f"{self.label} nº {self.pk}"
+
+    @property
+    def label(self) -> str:
+        """What the task does, for people; the kind itself where nobody named it."""
+        return LABELS.get(self.kind, self.kind)
 
     @property
     def is_final(self) -> bool:

@@ -3,17 +3,19 @@ were computed."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 
 from accounts.admin_base import TenantAdmin, TenantInline
 from accounts.admin_display import Tone, chip
 from accounts.services.audit import Actor
 from billing.admin.links import admin_link
+from billing.admin.note_batch import NoteBatch
 from billing.admin.sections import NOTES
 from billing.models import Invoice, InvoiceNote, InvoiceWithholding
 from billing.models.invoice_note import NoteStage
@@ -23,6 +25,7 @@ from billing.services.note_cancellation import LONGEST, SHORTEST, replace_note
 from fiscal.admin.acts import Act, ActForm, ActingScreen, Done
 from fiscal.admin.sections import EMIT, ISSUE
 from lib.br import date_br
+from lib.money import brl
 
 _CHIPS: dict[str, tuple[Tone, str]] = {
     NoteStage.SCHEDULED: ("neutral", "clock"),
@@ -46,6 +49,17 @@ def stage_chip(note: InvoiceNote | None) -> str:
     return chip(*_CHIPS[note.state], note.get_state_display())
 
 
+def due_text(note: InvoiceNote) -> str:
+    """When a scheduled note is issued; one that waits for the receipt says so."""
+    if note.state != NoteStage.SCHEDULED:
+        return "—"
+    if note.due_on is not None:
+        return date_br(note.due_on)
+    days = note.invoice.days_until_automatic_nfe_emission
+    unit = "dia útil" if days == 1 else "dias úteis"
+    return f"{days} {unit} após o recebimento"
+
+
 def file_links(note: InvoiceNote | None) -> str:
     """Links to what was issued: the city's page, PDF, XML."""
     nfse = note.nfse if note is not None else None
@@ -56,18 +70,12 @@ def file_links(note: InvoiceNote | None) -> str:
     return format_html_join(" · ", '<a href="{}">{}</a>', links) or "—"
 
 
-def memory_table(lines: list[dict[str, Any]]) -> str:
-    """What was computed, of which base, at which rate, by which rule, and why."""
-    if not lines:
-        return "—"
-    names = ("tributo", "base", "aliquota", "resultado", "explicacao", "regra")
-    head = format_html_join("", "<th>{}</th>", [(name.capitalize(),) for name in names])
-    cells = [
-        (format_html_join("", "<td>{}</td>", [(line.get(name, ""),) for name in names]),)
+def memory_rows(lines: list[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """What was computed, by which account, result and rule: the rows of the shared table."""
+    return [
+        (line["tributo"], line["explicacao"], brl(Decimal(line["resultado"])), line["regra"])
         for line in lines
     ]
-    rows = format_html_join("", "<tr>{}</tr>", cells)
-    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, rows)
 
 
 # --- acts ---------------------------------------------------------------------------------------
@@ -97,10 +105,12 @@ def _issue(note: InvoiceNote, data: dict[str, Any], actor: Actor) -> Done:
 
 def _issue_notes(note: InvoiceNote) -> list[str]:
     told = ["A nota é feita dos dados que a fatura, o cliente e o modelo fiscal têm agora."]
+    if note.invoice.nfse_template_ref is None:
+        told.append("A fatura não tem modelo fiscal. Escolha um pela ação Emitir notas fiscais.")
     if note.error:
         told.append(f"A última recusa foi: {note.error}")
-    if note.due_on:
-        told.append(f"Estava agendada para {date_br(note.due_on)}.")
+    if note.state == NoteStage.SCHEDULED:
+        told.append(f"Estava agendada: {due_text(note)}.")
     return told
 
 
@@ -149,13 +159,14 @@ _ACTS = (
 
 
 @admin.register(InvoiceNote)
-class InvoiceNoteAdmin(ActingScreen):
+class InvoiceNoteAdmin(NoteBatch, ActingScreen):
     """Every note that an invoice asked for, with the reason where it was refused."""
 
     section = NOTES
     acts = _ACTS
-    change_form_template = "admin/fiscal/acting_form.html"
-    list_display = ("invoice", "kind", "situation", "note_number", "due_on", "error", "created_at")
+    actions = ("issue_notes",)
+    change_form_template = "admin/billing/invoicenote/change_form.html"
+    list_display = ("invoice", "kind", "situation", "note_number", "due", "error", "created_at")
     list_filter = ("state", "kind")
     list_select_related = ("invoice__series", "service_note", "document")
     search_fields = ("=service_note__number", "invoice__fold", "=invoice__number")
@@ -178,13 +189,12 @@ class InvoiceNoteAdmin(ActingScreen):
                     "generation",
                     "replaces",
                     "reason",
-                    "due_on",
+                    "due",
                     "next_attempt_at",
                     "attempts",
                 )
             },
         ),
-        ("Memória de cálculo", {"fields": ("computed",)}),
         ("Registro", {"fields": ("created_at", "updated_at")}),
     )
 
@@ -202,6 +212,10 @@ class InvoiceNoteAdmin(ActingScreen):
     def note_number(self, note: InvoiceNote) -> str:
         return note.number or "—"
 
+    @admin.display(description="emitir em", ordering="due_on")
+    def due(self, note: InvoiceNote) -> str:
+        return due_text(note)
+
     @admin.display(description="arquivos")
     def links(self, note: InvoiceNote) -> str:
         return file_links(note)
@@ -214,9 +228,12 @@ class InvoiceNoteAdmin(ActingScreen):
     def reference(self, note: InvoiceNote) -> str:
         return note.ref
 
-    @admin.display(description="memória de cálculo")
-    def computed(self, note: InvoiceNote) -> str:
-        return memory_table(note.memory)
+    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        note = kwargs.get("obj")
+        if note is not None:
+            title = f"{note.get_kind_display()} da fatura {note.invoice.label}"
+            context |= {"memory": memory_rows(note.memory), "title": title, "subtitle": None}
+        return super().render_change_form(request, context, *args, **kwargs)
 
 
 def fiscal_link(note: InvoiceNote) -> str:
@@ -230,13 +247,17 @@ def fiscal_link(note: InvoiceNote) -> str:
 class InvoiceNoteInline(TenantInline):
     model = InvoiceNote
     fk_name = "invoice"
-    fields = ("kind", "situation", "number_shown", "links", "due_on", "error")
+    fields = ("kind", "situation", "number_shown", "links", "due", "error")
     ordering = ("-generation",)
     verbose_name_plural = "Notas fiscais"
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("service_note", "document", "nfse")
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("invoice", "service_note", "document", "nfse")
+        )
 
     @admin.display(description="situação")
     def situation(self, note: InvoiceNote) -> str:
@@ -245,6 +266,10 @@ class InvoiceNoteInline(TenantInline):
     @admin.display(description="número")
     def number_shown(self, note: InvoiceNote) -> str:
         return note.number or "—"
+
+    @admin.display(description="emitir em", ordering="due_on")
+    def due(self, note: InvoiceNote) -> str:
+        return due_text(note)
 
     @admin.display(description="arquivos")
     def links(self, note: InvoiceNote) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 from jinja2 import Undefined
 from markupsafe import Markup
 
-from billing.documents import drawing
 from billing.documents.numbers import TemplateDecimal, half_up
-from lib import br, money
+from lib import br, drawing, money
 
 _CONVERSION = re.compile(r"%(?:%|(?:\((\w+)\))?[#0\- +]*\d*(?:\.(\d+))?([a-zA-Z]))")
 _MONTH_TEXT = re.compile(r"(\d{4})-(\d{2})(?:-.*)?")

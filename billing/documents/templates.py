@@ -242,6 +242,7 @@ def _fill(compiled: CompiledTemplate, data: dict[str, Any], max_size: int | None
     except MemoryError as error:
         raise _exhausted(error) from error
     except Exception as error:
+        # A template is somebody's program: whatever it raises is a fault of one of its lines.
         line = line_of(error) or 1
         raise TemplateFault(line, 1, faults.explain(error), kind=Kind.TEMPLATE_ERROR) from error
 
@@ -296,7 +297,7 @@ def _prepared(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mark_drawings(value: Any) -> None:
-    """Fields named `…_svg` hold SVG of billing.documents.drawing, never text of a customer."""
+    """Fields named `…_svg` hold SVG of lib.drawing, never text of a customer."""
     if isinstance(value, list):
         for item in value:
             _mark_drawings(item)

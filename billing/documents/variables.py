@@ -11,8 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from billing.documents import drawing
-from lib import money
+from lib import drawing, money
 
 ZERO = Decimal("0.00")
 

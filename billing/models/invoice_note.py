@@ -43,6 +43,7 @@ class InvoiceNote(TenantModel):
     """
 
     CURRENT, SUBSTITUTE = 0, 1
+    AWAITED = (S.SENT, S.REFUSED, S.CANCELLING)  # the index of what fiscal may have decided
 
     invoice = models.ForeignKey(
         Invoice, models.CASCADE, related_name="notes_of", db_index=False, verbose_name="fatura"
@@ -75,6 +76,11 @@ class InvoiceNote(TenantModel):
     error = models.TextField("recusa", blank=True)
     memory = models.JSONField(
         "memória de cálculo", default=list, blank=True, encoder=DjangoJSONEncoder
+    )
+    # Columns of the `Nfse` to be, as they were when the note was handed over: templates, customers
+    # and texts change while a city thinks.
+    issued_with = models.JSONField(
+        "dados com que foi emitida", default=dict, blank=True, encoder=DjangoJSONEncoder
     )
     created_at = models.DateTimeField("criada em")
     updated_at = models.DateTimeField("alterada em", auto_now=True)
@@ -114,7 +120,11 @@ class InvoiceNote(TenantModel):
                 condition=Q(state="scheduled"),
                 name="invoicenote_scheduled",
             ),
-            models.Index(fields=["id"], condition=Q(state="sent"), name="invoicenote_sent"),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=["sent", "refused", "cancelling"]),
+                name="invoicenote_awaited",
+            ),
         ]
 
     def __str__(self) -> str:

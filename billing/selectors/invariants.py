@@ -46,6 +46,15 @@ _PARCEL_SUMS = (
     "FROM billing_receivable GROUP BY invoice_id)"
 )
 
+# The notes of invoices that are live at the authority, by what billing knows of them.
+_LIVE_NOTES = (
+    "SELECT n.account_id, n.invoice_id, n.id FROM billing_invoicenote n "
+    "JOIN fiscal_servicenote s ON s.id = n.service_note_id "
+    "WHERE s.state IN ('autorizado', 'cancelamento_em_analise') "
+    "UNION ALL SELECT n.account_id, n.invoice_id, n.id FROM billing_invoicenote n "
+    "JOIN fiscal_fiscaldocument d ON d.id = n.document_id WHERE d.state = 'autorizado'"
+)
+
 # What the list counts by must be what is there; only PostgreSQL keeps tallies.
 _TALLIES = (
     "SELECT issue_date, due_date, status_code FROM ("
@@ -137,6 +146,27 @@ CHECKS = [
         "HAVING COUNT(DISTINCT i.number) <> s.next_number - s.first_number "
         "OR (COUNT(i.number) > 0 AND (MIN(i.number) <> s.first_number "
         "OR MAX(i.number) <> s.next_number - 1))",
+    ),
+    Check(
+        "NOTE-1",
+        "fatura {0} tem {1} notas válidas",
+        f"SELECT invoice_id, COUNT(*) FROM ({_LIVE_NOTES}) live WHERE account_id = %s "
+        "GROUP BY invoice_id HAVING COUNT(*) > 1",
+    ),
+    Check(
+        "NOTE-1",
+        "fatura {0} está cancelada, mas a nota {1} continua válida",
+        f"SELECT i.id, live.id FROM ({_LIVE_NOTES}) live "
+        "JOIN billing_invoice i ON i.id = live.invoice_id "
+        "WHERE i.account_id = %s AND i.state = 'cancelled'",
+    ),
+    Check(
+        "M-6",
+        "fatura {0}: retenções somam {1}, mas de {2} se recebem {3}",
+        "SELECT i.id, w.kept, i.gross_value, i.payment_value FROM billing_invoice i "
+        "JOIN (SELECT invoice_id, SUM(withheld) AS kept FROM billing_invoicewithholding "
+        "GROUP BY invoice_id) w ON w.invoice_id = i.id WHERE i.account_id = %s AND "
+        "{m:i.gross_value - w.kept} <> {m:i.payment_value}",
     ),
     Check(
         "SM-1",

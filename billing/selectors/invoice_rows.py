@@ -1,7 +1,8 @@
 """Invoices as lists of the API show them, read as plain rows.
 
 What an Invoice with its lines and receivables gives to the shapes, without the cost of models: a
-page of fifty is some three hundred objects. Four prepared queries at most, whatever the page.
+page of fifty is some three hundred objects. Four prepared queries at most, whatever the page, and
+one where notes wait for receipts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db.models import DecimalField, Exists, Model, OuterRef, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from billing.models import Attachment, Invoice, InvoiceLine, Receivable
+from billing.models import Attachment, Invoice, InvoiceLine, OrganizationProfile, Receivable
 from lib.compiled import CompiledQuery
 
 _INVOICE = (
@@ -55,7 +56,7 @@ class _Keyed:
         return self.id
 
 
-_RELATIONS = ("contract", "customer", "services", "receivables", "attachments")
+_RELATIONS = ("holidays", "contract", "customer", "services", "receivables", "attachments")
 
 _LineBase: Any = namedtuple("_LineBase", (*_LINE, "name"))  # type: ignore[misc]
 _ReceivableBase: Any = namedtuple("_ReceivableBase", _RECEIVABLE)  # type: ignore[misc]
@@ -87,7 +88,10 @@ class FileRow(_Keyed, _FileBase):
 
 
 class InvoiceRow(_Keyed, _InvoiceBase):
-    """An invoice with all that its body shows; of contract and customer only their kind."""
+    """An invoice with all that its body shows; of contract and customer only their kind.
+
+    `holidays` are its organization's own, ISO dates, where its note waits for the receipt.
+    """
 
     __slots__ = ()
     nested = {"services": LineRow, "receivables": ReceivableRow, "attachments": FileRow}
@@ -145,6 +149,8 @@ _SOME_RECEIVABLES = CompiledQuery(
 _FILES = CompiledQuery(
     lambda pk: Attachment.objects.filter(invoice_id__among=[pk]).order_by("id").values_list(*_FILE)
 )
+_ORGANIZATION_ID = _INVOICE.index("organization_id")
+_DAYS = _INVOICE.index("days_until_automatic_nfe_emission")
 _INVOICE_ID = 1  # position in the rows of what belongs to an invoice
 
 
@@ -162,12 +168,23 @@ def invoice_rows(invoices: Sequence[int] | QuerySet[Invoice]) -> list[InvoiceRow
     # Few invoices have any.
     with_files = [row[0] for row in rows if row[-1]]
     files = _by_invoice(FileRow, _FILES.rows(with_files) if with_files else [])
+    holidays = _holidays(rows)
     found = {}
     for *row, contract, customer, _ in rows:
         pk = row[0]
+        closed = holidays.get(row[_ORGANIZATION_ID], ())
         relations = (services[pk], receivables[pk], files[pk])
-        found[pk] = InvoiceRow._make((*row, _Kind(contract), _Kind(customer), *relations))
+        found[pk] = InvoiceRow._make((*row, closed, _Kind(contract), _Kind(customer), *relations))
     return [found[pk] for pk in ids if pk in found]
+
+
+def _holidays(rows: Sequence[Sequence[Any]]) -> dict[int, list[str]]:
+    """Organization id → its own closed days, read where a note waits for the receipt only."""
+    wanted = {row[_ORGANIZATION_ID] for row in rows if row[_DAYS]}
+    if not wanted:
+        return {}
+    profiles = OrganizationProfile.objects.filter(party_id__in=wanted)
+    return dict(profiles.values_list("party_id", "extra_holidays"))
 
 
 def _by_invoice(kind: type[Any], rows: Sequence[Sequence[Any]]) -> dict[int, Related]:

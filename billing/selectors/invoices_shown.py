@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Account
+from billing.engine.local_days import note_day
 from billing.models import Invoice, Receivable
-from lib.calendars import BR_BANK
 
 
 def is_late(today: date) -> Q:
@@ -30,8 +31,8 @@ def are_late(account: Account, today: date) -> Q:
     return Q(id__among=due.values("invoice_id"), state=Invoice.State.TO_RECEIVE)
 
 
-def note_date(invoice: Invoice) -> date | None:
-    """When the note of an automatic invoice is due (§6.7), from prefetched receivables.
+def note_date(invoice: Any) -> date | None:
+    """When the note of an automatic invoice is due (§6.7): of a row of `invoice_rows`.
 
     On the billing date, or so many business days after the last receipt: unknown until then.
     """
@@ -43,4 +44,4 @@ def note_date(invoice: Invoice) -> date | None:
     if invoice.state != Invoice.State.RECEIVED:
         return None
     received = [r.received_at for r in invoice.receivables.all() if r.received_at is not None]
-    return BR_BANK.add_business_days(max(received), days) if received else None
+    return note_day(max(received), days, invoice.holidays) if received else None

@@ -15,6 +15,7 @@ from django.db.models import Case, Exists, F, Min, OuterRef, Q, QuerySet, Subque
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, record_many
+from billing.engine.local_days import calendar_with
 from billing.models import (
     BillingRun,
     FollowUp,
@@ -31,7 +32,6 @@ from billing.services import outbox
 from billing.services.materialise import ENTRY_COLUMNS
 from billing.services.note_schedule import plan_notes
 from billing.services.numbering import take_numbers
-from billing.services.planning import calendar_with
 from billing.services.snapshots import snapshots_for
 from billing.services.withholdings import withhold_from
 from lib import clock

@@ -167,7 +167,7 @@ def void_invoice(invoice_id: int, *, account: Account, actor: Actor, reason: str
     if not reason.strip():
         raise fault("motivo", "Informe o motivo.")
     invoice: Invoice = Invoice.objects.get_of(account, pk=invoice_id)
-    if note_cancellation.current_note(invoice) is not None:
+    if note_cancellation.has_notes(invoice):
         _check_voidable(invoice, list(invoice.receivables.all()))
         note_cancellation.withdraw(invoice, actor=actor, reason=reason.strip())
     return _void(invoice_id, account=account, actor=actor, reason=reason)

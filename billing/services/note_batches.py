@@ -17,7 +17,7 @@ from accounts.services.audit import Actor, record
 from accounts.services.calls import call_after_commit
 from accounts.services.jobs import Progress, create_job
 from billing.errors import CannotIssueNote
-from billing.models import Invoice, InvoiceNote
+from billing.models import Invoice, InvoiceNote, NfseTemplate
 from billing.models.invoice_note import NoteStage
 from billing.services.note_emission import hand_over
 from billing.services.note_schedule import TASK, plan_notes
@@ -42,12 +42,32 @@ def issuable(account: Account, invoice_ids: Collection[int]) -> QuerySet[Invoice
 
 
 @transaction.atomic
-def start_batch(account: Account, invoice_ids: Collection[int], *, user: User | None) -> Job:
-    """A job that issues the notes of these invoices. Raises CannotIssueNote when there is none."""
+def start_batch(
+    account: Account,
+    invoice_ids: Collection[int],
+    *,
+    user: User | None,
+    template: NfseTemplate | None = None,
+) -> Job:
+    """A job that issues the notes of these invoices. Raises CannotIssueNote when there is none.
+
+    `template` becomes that of those invoices of its organization which have none.
+    """
     found = sorted(issuable(account, invoice_ids).values_list("pk", flat=True))
     if not found:
         raise CannotIssueNote("Nenhuma das faturas tem nota a emitir.")
+    if template is not None:
+        _give_template(found, template)
     return create_job(account, kind=KIND, params={"invoices": found}, user=user)
+
+
+def _give_template(invoice_ids: Sequence[int], template: NfseTemplate) -> None:
+    """To invoices without one, or with one that is there no more."""
+    there = NfseTemplate.objects.filter(pk=OuterRef("nfse_template_ref"))
+    bare = Invoice.objects.filter(
+        ~Exists(there), id__among=list(invoice_ids), organization=template.organization_id
+    )
+    bare.update(nfse_template_ref=template.pk)
 
 
 def issue_batch(job: Job, progress: Progress) -> dict[str, Any]:

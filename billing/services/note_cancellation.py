@@ -15,11 +15,13 @@ from billing.errors import CannotReplaceNote, CannotVoidWithNote, fault
 from billing.models import Invoice, InvoiceNote, Nfse
 from billing.models.invoice_note import NoteStage
 from billing.services.issuers import issuers_of
-from billing.services.note_emission import existing, text_of
-from billing.services.note_outcome import cancellation_reasons, follow
+from billing.services.note_emission import text_of
+from billing.services.note_known import GOODS_REFUSED, known
+from billing.services.note_outcome import follow
+from billing.services.note_reasons import cancellation_reasons
 from billing.services.note_schedule import TASK
 from fiscal.errors import AlreadyCancelled
-from fiscal.models import OrderState, State
+from fiscal.models import NoteState, OrderState, State
 from fiscal.services.event_orders import cancel as cancel_document
 from fiscal.services.nfse.cancel import cancel_note
 from lib import clock
@@ -27,6 +29,8 @@ from lib.errors import DomainError, GatewayUnavailable, NotFound
 
 SHORTEST, LONGEST = 15, 255
 IN_PROCESS = "A nota está em processamento. Aguarde a resposta e tente de novo."
+IN_CONFLICT = "A nota está em conflito na autoridade; resolva-a na página da nota: {}"
+REPLACING = "A nota substituta está em processamento. Aguarde a resposta e tente de novo."
 IN_ANALYSIS = "A prefeitura analisa o cancelamento da nota {}. Tente de novo quando ela responder."
 NO_ANSWER = "O cancelamento da nota {} ainda não teve resposta. Tente de novo em alguns minutos."
 REFUSED = "A nota {} não pôde ser cancelada: {}"
@@ -50,16 +54,31 @@ def withdraw(invoice: Invoice, *, actor: Actor, reason: str) -> None:
     A note that waits is left to `drop_waiting`. Raises CannotVoidWithNote with the reason: in
     process, refused, in analysis, without an answer. Not inside a transaction.
     """
+    _stop_substitute(invoice)
     if (note := current_note(invoice)) is None:
         return
-    if note.state in (NoteStage.SENT, NoteStage.ISSUED, NoteStage.CANCELLING):
+    if note.state not in (NoteStage.SCHEDULED, NoteStage.QUEUED):
         follow([note.pk])  # what was decided meanwhile
         note = current_note(invoice)
-    if note is None or note.state in _WAITING:
+    if note is None or (note.state in _WAITING and not _stands_at_fiscal(note)):
         return
-    if note.state == NoteStage.SENT:
-        raise CannotVoidWithNote(IN_PROCESS)
+    if note.state in (NoteStage.SENT, *_WAITING):
+        is_disputed = note.state == NoteStage.SENT and note.error
+        raise CannotVoidWithNote(IN_CONFLICT.format(note.error) if is_disputed else IN_PROCESS)
     _cancel(note, actor=actor, reason=reason)
+
+
+@transaction.atomic
+def _stop_substitute(invoice: Invoice) -> None:
+    """A note that is to take the place of the current one would outlive it."""
+    rows = InvoiceNote.objects.filter(invoice=invoice, slot=InvoiceNote.SUBSTITUTE)
+    note = rows.select_for_update(of=("self",)).select_related("service_note").first()
+    if note is None:
+        return
+    if _stands(note):
+        raise CannotVoidWithNote(REPLACING)
+    note.drop()
+    note.save()
 
 
 def _cancel(note: InvoiceNote, *, actor: Actor, reason: str) -> None:
@@ -147,19 +166,37 @@ def _put_back(note: InvoiceNote, error: str) -> None:
 # --- inside the transaction of the invoice ------------------------------------------------------
 
 
+def has_notes(invoice: Invoice) -> bool:
+    """Is there a live or coming note, or one that is to replace it?"""
+    return InvoiceNote.objects.filter(invoice=invoice, slot__isnull=False).exists()
+
+
 def standing_note(invoice: Invoice) -> InvoiceNote | None:
     """A note that keeps a locked invoice from being void: issued, or perhaps on its way."""
-    note = (
-        InvoiceNote.objects.filter(invoice=invoice, slot=InvoiceNote.CURRENT)
+    rows = (
+        InvoiceNote.objects.filter(invoice=invoice, slot__isnull=False)
+        .order_by("slot")
         .select_for_update(of=("self",))
         .select_related("service_note", "document")
-        .first()
     )
-    if note is None or note.state in (NoteStage.SCHEDULED, NoteStage.REFUSED):
-        return None
-    if note.state == NoteStage.QUEUED and not _may_be_out(note):
-        return None
-    return note
+    return next((note for note in rows if _stands(note)), None)
+
+
+def _stands(note: InvoiceNote) -> bool:
+    if note.state == NoteStage.SCHEDULED:
+        return False
+    if note.state == NoteStage.REFUSED:
+        return _stands_at_fiscal(note)
+    return note.state != NoteStage.QUEUED or _may_be_out(note)
+
+
+def _stands_at_fiscal(note: InvoiceNote) -> bool:
+    """Refused, and yet sent again over there: by its own page, or under its reference."""
+    if note.service_note is not None:
+        return note.service_note.state != NoteState.REJEITADO
+    if note.document is not None:
+        return note.document.state not in GOODS_REFUSED
+    return False
 
 
 def _may_be_out(note: InvoiceNote) -> bool:
@@ -170,7 +207,7 @@ def _may_be_out(note: InvoiceNote) -> bool:
         return True
     organization = note.invoice.organization
     company = issuers_of([organization]).get(organization.pk)
-    return company is not None and existing(note, company.pk, note.kind) is not None
+    return company is not None and bool(known([(company.pk, note.ref)]))
 
 
 def drop_waiting(invoice: Invoice) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,11 +21,13 @@ from django.db.models import F, QuerySet
 from accounts.services import calls
 from billing.models import InvoiceNote, NfseTemplate
 from billing.models.invoice_note import NoteStage
+from billing.services.nfse_rows import frozen_of
 from billing.services.note_bodies import body_of
 from billing.services.note_goods import goods_body
+from billing.services.note_known import MODELO, kind_of, known
 from billing.services.note_outcome import follow
 from billing.services.note_schedule import TASK, queue_due
-from billing.services.note_source import Source
+from billing.services.note_source import Source, local_moment
 from billing.services.note_sources import sources_of
 from fiscal.errors import AlreadyAuthorized, InProcessing
 from fiscal.models import FiscalDocument, ServiceNote
@@ -40,11 +42,11 @@ log = logging.getLogger(__name__)
 CHUNK = 100
 LEASE = timedelta(minutes=5)  # longer than the queue lets a task run
 MAX_ATTEMPTS = 5
-MODELO = 55
 _WRITTEN = (
-    "id", "state", "kind", "service_note", "document", "memory", "error", "next_attempt_at",
-    "updated_at",
+    "id", "state", "kind", "service_note", "document", "memory", "issued_with", "error",
+    "next_attempt_at", "updated_at",
 )  # fmt: skip
+Known = Mapping[tuple[int, str], ServiceNote | FiscalDocument]
 UNEXPECTED = "Erro inesperado; veja o registro do servidor."
 
 
@@ -74,7 +76,14 @@ def hand_over(only: Sequence[int] | None = None, *, limit: int = CHUNK) -> int:
     """
     notes = _take(clock.now(), only=only, limit=limit)
     sources = sources_of(notes) if notes else {}
-    _write([_handed_over(note, sources[note.pk]) for note in notes])
+    has = known(
+        [
+            (source.company.pk, note.ref)
+            for note in notes
+            if isinstance(source := sources[note.pk], Source)
+        ]
+    )
+    _write([_handed_over(note, sources[note.pk], has) for note in notes])
     return len(notes)
 
 
@@ -111,6 +120,7 @@ class _Result:
     kind: str = ""
     issued: ServiceNote | FiscalDocument | None = None
     memory: Sequence[dict[str, Any]] = ()
+    issued_with: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def row(self) -> tuple[Any, ...]:
@@ -120,17 +130,18 @@ class _Result:
         if self.issued is None:  # keeps what it had
             service, document = self.note.service_note_id, self.note.document_id
         kind, memory = self.kind or self.note.kind, list(self.memory) or self.note.memory
+        issued_with = dict(self.issued_with) or self.note.issued_with
         return (
-            self.note.pk, self.state, kind, service, document, memory, self.error, self.again_at,
-            clock.now(),
+            self.note.pk, self.state, kind, service, document, memory, issued_with, self.error,
+            self.again_at, clock.now(),
         )  # fmt: skip
 
 
-def _handed_over(note: InvoiceNote, source: Source | str) -> _Result:
+def _handed_over(note: InvoiceNote, source: Source | str, has: Known) -> _Result:
     if isinstance(source, str):
         return _Result(note, NoteStage.REFUSED, source)
     try:
-        issued = _issued(note, source)
+        issued = has.get((source.company.pk, note.ref)) or _issued(note, source)
     except (GatewayUnavailable, OSError) as error:
         return _later(note, str(error) or UNEXPECTED)
     except DomainError as error:
@@ -139,9 +150,14 @@ def _handed_over(note: InvoiceNote, source: Source | str) -> _Result:
         # One invoice that nobody foresaw must not keep the others waiting.
         log.exception("invoice_note.failed", extra={"note_id": note.pk})
         return _later(note, UNEXPECTED)
-    kind = source.template.tipo_nota
-    memory = source.taxed.memory
-    return _Result(note, NoteStage.SENT, kind=kind, issued=issued, memory=memory)
+    return _Result(
+        note,
+        NoteStage.SENT,
+        kind=kind_of(issued),
+        issued=issued,
+        memory=source.taxed.memory,
+        issued_with=frozen_of(source, on=local_moment(source, clock.now()).date()),
+    )
 
 
 def _later(note: InvoiceNote, text: str) -> _Result:
@@ -169,7 +185,8 @@ def _issued(note: InvoiceNote, source: Source) -> ServiceNote | FiscalDocument:
     try:
         return _issue(note, source)
     except (AlreadyAuthorized, InProcessing):
-        found = existing(note, source.company.pk, source.template.tipo_nota)
+        key = (source.company.pk, note.ref)
+        found = known([key]).get(key)
         if found is None:
             raise
         return found
@@ -192,17 +209,6 @@ def _issue(note: InvoiceNote, source: Source) -> ServiceNote | FiscalDocument:
         ref=note.ref,
         body=body_of(source, now=now),
     )
-
-
-def existing(note: InvoiceNote, company_id: int, kind: str) -> ServiceNote | FiscalDocument | None:
-    """What fiscal knows by the reference of the note."""
-    named = {"company_id": company_id, "ambiente": settings.AMBIENTE, "ref": note.ref}
-    if kind == NfseTemplate.Tipo.NFE:
-        return FiscalDocument.objects.filter(
-            **named, modelo=MODELO, superseded_by__isnull=True
-        ).first()
-    found: ServiceNote | None = ServiceNote.objects.filter(**named, tipo=kind).first()
-    return found
 
 
 def text_of(error: DomainError) -> str:

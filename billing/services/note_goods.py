@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from billing.models import InvoiceLine, Party
-from billing.services.note_source import Body, Source, competence, filled
+from billing.services.note_source import Body, Source, competence, filled, local_moment
 from billing.services.note_taxes import city_of, is_legal
-from fiscal.tables.places import municipality, zone
+from fiscal.tables.places import municipality
 from lib.br import only_digits
 from lib.money import half_up
 
@@ -24,11 +24,10 @@ def goods_body(source: Source, *, now: datetime) -> Body:
     `campos_nfe` of the template gives every item what an invoice does not know (NCM, CFOP, CSTs);
     `cfop_interestadual` replaces `cfop` outside of the issuer's state.
     """
-    local = now.astimezone(zone(source.company.uf, source.company.codigo_municipio))
     outside = _state(source.customer) not in ("", source.company.uf)
     body = {
         "natureza_operacao": OPERATION,
-        "data_emissao": local.replace(microsecond=0).isoformat(),
+        "data_emissao": local_moment(source, now).isoformat(),
         "tipo_documento": "1",
         "finalidade_emissao": "1",
         "local_destino": _OUTSIDE if outside else _INSIDE,

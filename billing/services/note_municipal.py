@@ -16,23 +16,21 @@ from billing.services.note_source import (
     situation,
     some,
 )
-from billing.services.note_taxes import city_of, provider_city, service_city
+from billing.services.note_taxes import city_of, is_simples, provider_city, service_city
 from billing.services.note_texts import description
-from fiscal.models import Regime
 from lib.br import only_digits
 
-_SIMPLES = (Regime.SIMPLES, Regime.SIMPLES_EXCESSO, Regime.MEI)
+_MAX_TEXT = 2000  # Discriminacao: tsDiscriminacao of ABRASF, tpDiscriminacao of São Paulo
 
 
 def municipal(source: Source, local: datetime) -> Body:
     template, company = source.template, source.company
-    regime = Regime(company.regime_tributario)
     return {
         "data_emissao": local.isoformat(),
         "data_competencia": competence(source.invoice, local.date()).isoformat(),
         "natureza_operacao": template.natureza_operacao or "1",
         "regime_especial_tributacao": template.regime_especial_tributacao,
-        "optante_simples_nacional": regime in _SIMPLES,
+        "optante_simples_nacional": is_simples(company),
         "prestador": {
             "cnpj": company.cnpj,
             "inscricao_municipal": company.inscricao_municipal,
@@ -84,7 +82,11 @@ def _municipal_service(source: Source) -> Body:
         "codigo_cnae": template.cnae,
         "codigo_tributario_municipio": template.codigo_servico_municipal,
         "discriminacao": description(
-            invoice, source.case, lines=source.lines, due_dates=source.due_dates
+            invoice,
+            source.case,
+            lines=source.lines,
+            due_dates=source.due_dates,
+            longest=_MAX_TEXT,
         ),
         "codigo_municipio": service_city(source.case),
         "percentual_total_tributos": rate_text(template.percentual_carga_tributaria),

@@ -39,12 +39,18 @@ _WITHHELD = {
     frozenset({"CSLL"}): "8",
     frozenset({"PIS", "CSLL"}): "9",
 }
-_MAX_NATIONAL_TEXT = 1000
+_MAX_NATIONAL_TEXT = 1000  # xDescServ, TSDesc1000
 
 
 def national(source: Source, local: datetime) -> Body:
     template, invoice = source.template, source.invoice
-    text = description(invoice, source.case, lines=source.lines, due_dates=source.due_dates)
+    text = description(
+        invoice,
+        source.case,
+        lines=source.lines,
+        due_dates=source.due_dates,
+        longest=_MAX_NATIONAL_TEXT,
+    )
     body = {
         "data_emissao": local.isoformat(),
         "data_competencia": competence(invoice, local.date()).isoformat(),
@@ -52,7 +58,7 @@ def national(source: Source, local: datetime) -> Body:
         "codigo_municipio_prestacao": service_city(source.case),
         "codigo_tributacao_nacional_iss": national_code(template),
         "codigo_tributacao_municipal_iss": _city_code(template),
-        "descricao_servico": text[:_MAX_NATIONAL_TEXT],
+        "descricao_servico": text,
         "codigo_nbs": template.codigo_nbs,
         "valor_servico": money(invoice.gross_value),
         "valor_deducao_servico": some(source.taxed.iss.deductions),

@@ -18,7 +18,8 @@ from billing.models import Invoice, InvoiceNote, Nfse
 from billing.models.invoice_note import NoteStage
 from billing.services import outbox
 from billing.services.nfse_rows import write_nfses
-from fiscal.models import NoteState, ServiceNote, State
+from billing.services.note_reasons import cancellation_reasons, reasons, shown
+from fiscal.models import NoteState, State
 from lib import clock
 from lib.bulk import update_rows
 
@@ -31,8 +32,10 @@ _DECIDED = (
     NoteState.SUBSTITUIDO,
 )
 _DECIDED_GOODS = (State.AUTORIZADO, State.REJEITADO, State.CANCELADO, State.DENEGADO)
+_ISSUED_GOODS = (State.AUTORIZADO, State.CANCELADO)
 _OVER = (NoteState.CANCELADO, NoteState.SUBSTITUIDO)
 _ISSUED = (NoteState.AUTORIZADO, NoteState.CANCELAMENTO_EM_ANALISE, *_OVER)
+_OVER_THERE = Q(service_note__state__in=_OVER) | Q(document__state=State.CANCELADO)
 
 
 def follow(only: Sequence[int] | None = None) -> int:
@@ -40,27 +43,42 @@ def follow(only: Sequence[int] | None = None) -> int:
 
     Safe to repeat and to run together: rows that somebody works on are left to them.
     """
-    rows = InvoiceNote.objects.filter(_changed(clock.now()))
-    if only is not None:
-        rows = rows.filter(pk__in=only)
-    ids = list(rows.order_by("id").values_list("pk", flat=True).distinct()[:BATCH])
-    return _settle(ids) if ids else 0
+    for wanted in (_decided(), _moved_on()):
+        rows = InvoiceNote.objects.filter(wanted)
+        if only is not None:
+            rows = rows.filter(pk__in=only)
+        ids = list(rows.order_by("id").values_list("pk", flat=True).distinct()[:BATCH])
+        if ids:
+            return _settle(ids)
+    return 0
 
 
-def _changed(now: datetime) -> Q:
-    """Sent and decided; or issued, and something was asked about it lately."""
-    issued = Q(state__in=[NoteStage.ISSUED, NoteStage.CANCELLING])
-    over = Q(service_note__state__in=_OVER) | Q(document__state=State.CANCELADO)
-    refused = Q(
+def _decided() -> Q:
+    """Those that something is awaited of, and it came; few, by an index of their own.
+
+    Also refused ones, issued all the same by whoever sent them again from fiscal's own pages.
+    """
+    sent = Q(state=NoteStage.SENT) & (
+        Q(service_note__state__in=_DECIDED)
+        | Q(service_note__state=NoteState.CONFLITO, error="")
+        | Q(document__state__in=_DECIDED_GOODS)
+    )
+    again = Q(state=NoteStage.REFUSED) & (
+        Q(service_note__state__in=_ISSUED) | Q(document__state__in=_ISSUED_GOODS)
+    )
+    kept = Q(
         state=NoteStage.CANCELLING,
         service_note__state=NoteState.AUTORIZADO,
         service_note__orders__state="rejeitado",
     ) & ~Q(service_note__orders__state__in=["assinado", "transmitindo", "em_analise", "indefinido"])
-    asked = Q(state=NoteStage.ISSUED, service_note__state=NoteState.CANCELAMENTO_EM_ANALISE)
-    sent = Q(state=NoteStage.SENT) & (
-        Q(service_note__state__in=_DECIDED) | Q(document__state__in=_DECIDED_GOODS)
-    )
-    return sent | (issued & over) | refused | asked
+    over = Q(state=NoteStage.CANCELLING) & _OVER_THERE
+    return Q(state__in=InvoiceNote.AWAITED) & (sent | again | kept | over)
+
+
+def _moved_on() -> Q:
+    """Issued ones that are over, or to be, at the authority; nobody here asked for that."""
+    asked = Q(service_note__state=NoteState.CANCELAMENTO_EM_ANALISE)
+    return Q(state=NoteStage.ISSUED) & (_OVER_THERE | asked)
 
 
 @transaction.atomic
@@ -71,7 +89,7 @@ def _settle(note_ids: Sequence[int]) -> int:
     notes = list(
         InvoiceNote.objects.filter(pk__in=list(note_ids), invoice_id__in=invoices)
         .select_for_update(of=("self",))
-        .select_related("service_note", "document", "nfse", "replaces__nfse")
+        .select_related("account", "service_note", "document", "nfse", "replaces__nfse")
         .order_by("id")
     )
     for note in notes:
@@ -100,7 +118,13 @@ def _is_refused(note: InvoiceNote) -> bool:
 
 
 def _is_issued(note: InvoiceNote) -> bool:
-    return note.state == NoteStage.SENT and _fiscal_state(note) in _ISSUED
+    was = note.state in (NoteStage.SENT, NoteStage.REFUSED)
+    return was and _fiscal_state(note) in (*_ISSUED, *_ISSUED_GOODS)
+
+
+def _is_disputed(note: InvoiceNote) -> bool:
+    """The authority has another note under its number; a person settles that at fiscal's page."""
+    return note.state == NoteStage.SENT and _fiscal_state(note) == NoteState.CONFLITO
 
 
 def _is_asked(note: InvoiceNote) -> bool:
@@ -124,17 +148,27 @@ def _is_over(note: InvoiceNote) -> bool:
 def _refuse(notes: Sequence[InvoiceNote], now: datetime) -> None:
     for note in notes:
         note.refuse(error=reasons(note))
+        if note.replaces is not None and note.replaces.slot is None:
+            note.drop()  # there is nothing left to be replaced
     _save(notes)
     _audit(notes, "nota.recusada", lambda note: {"motivo": note.error})
 
 
+def _dispute(notes: Sequence[InvoiceNote], now: datetime) -> None:
+    for note in notes:
+        note.error = reasons(note) or NoteState.CONFLITO.label
+    _save(notes)
+    _audit(notes, "nota.em_conflito", lambda note: {"motivo": note.error})
+
+
 def _issue(notes: Sequence[InvoiceNote], now: datetime) -> None:
     """First what it replaces is over, so that no invoice has two live notes at any moment."""
-    _retire([note.replaces for note in notes if note.replaces is not None], now)
+    old = [note.replaces for note in notes if note.replaces is not None]
+    _retire([one for one in old if one.slot is not None], now)
     write_nfses(notes)
     for note in notes:
         note.issue()
-        note.slot = InvoiceNote.CURRENT
+        note.slot, note.error = InvoiceNote.CURRENT, ""
         note.invoice.nfe = {**note.invoice.nfe, **shown(note)}
     _save(notes)
     _tell(notes, "nota.emitida", lambda note: {"numero": note.number})
@@ -185,6 +219,7 @@ _ACTS: tuple[
     tuple[Callable[[InvoiceNote], bool], Callable[[Sequence[InvoiceNote], datetime], None]], ...
 ] = (
     (_is_refused, _refuse),
+    (_is_disputed, _dispute),
     (_is_issued, _issue),
     (_is_asked, _ask),
     (_is_over, _end),
@@ -253,48 +288,3 @@ def _audit(
             object_type="invoice",
             entries=((note.invoice_id, after(note)) for note in mine),
         )
-
-
-def shown(note: InvoiceNote) -> dict[str, Any]:
-    """What the invoice tells of its note, by the API's names (billing-api §2.8)."""
-    service, document = note.service_note, note.document
-    at = None
-    if service is not None:
-        at, code, url = service.issued_at, service.verification_code, service.url
-    elif document is not None:
-        at, code, url = document.dh_emi, document.chave or "", ""
-    return {
-        "nfe_issued": True,
-        "nfe_number": note.number,
-        "nfe_issue_date": at.date().isoformat() if at else None,
-        "nfe_verification": code or None,
-        "nfse_url": url or None,
-    }
-
-
-# --- words --------------------------------------------------------------------------------------
-
-
-def reasons(note: InvoiceNote) -> str:
-    """Why the authority refused, one reason a line, with what would be right where it says so."""
-    if note.service_note is not None:
-        return _lines(note.service_note.errors) or note.service_note.last_message
-    if note.document is not None:
-        return f"{note.document.c_stat} – {note.document.x_motivo}".strip(" –")
-    return ""
-
-
-def cancellation_reasons(note: InvoiceNote) -> str:
-    service: ServiceNote | None = note.service_note
-    order = service.orders.order_by("-id").first() if service is not None else None
-    return _lines(order.errors) if order is not None else ""
-
-
-def _lines(errors: Sequence[dict[str, Any]]) -> str:
-    return "\n".join(_fault(one) for one in errors)
-
-
-def _fault(error: dict[str, Any]) -> str:
-    code, text = error.get("codigo") or "", error.get("mensagem") or ""
-    told = f"{code} – {text}" if code and code != "local" else text
-    return f"{told} ({error['correcao']})" if error.get("correcao") else told

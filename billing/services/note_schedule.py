@@ -6,23 +6,23 @@ handed over by `note_emission`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from django.db.models import Max, Q, QuerySet
 
 from accounts.models import Account
 from accounts.services.calls import call_after_commit
-from billing.models import Invoice, InvoiceNote, NfseTemplate
+from billing.engine.local_days import note_day
+from billing.models import Invoice, InvoiceNote, NfseTemplate, OrganizationProfile
 from billing.models.invoice_note import NoteStage
 from lib import clock
 from lib.bulk import insert_rows
-from lib.calendars import BR_BANK
 
 TASK = "billing.tasks.work_off_notes"
 _COLUMNS = (
     "account", "invoice", "kind", "generation", "slot", "state", "due_on", "next_attempt_at",
-    "attempts", "reason", "error", "memory", "created_at", "updated_at",
+    "attempts", "reason", "error", "memory", "issued_with", "created_at", "updated_at",
 )  # fmt: skip
 
 
@@ -33,14 +33,14 @@ def plan_notes(invoice_ids: Collection[int], *, at: datetime) -> int:
     """
     wanted = (
         Invoice.objects.filter(id__among=list(invoice_ids), issue_nfse=True, gross_value__gt=0)
-        .filter(~Q(notes_of__slot=InvoiceNote.CURRENT))
+        .filter(~Q(notes_of__slot__isnull=False))
         .annotate(last=Max("notes_of__generation"), paid_on=Max("receivables__received_at"))
         .order_by("id")
     )
     rows = list(
         wanted.values_list(
             "id", "account_id", "nfse_template_ref", "days_until_automatic_nfe_emission", "last",
-            "state", "paid_on",
+            "state", "paid_on", "organization__profile__extra_holidays",
         )
     )  # fmt: skip
     if not rows:
@@ -52,10 +52,11 @@ def plan_notes(invoice_ids: Collection[int], *, at: datetime) -> int:
         [
             (
                 account, pk, kinds.get(template or 0, NfseTemplate.Tipo.NFSEN.value),
-                (last or 0) + 1, InvoiceNote.CURRENT, *_when(days, state, paid_on, at=at),
-                0, "", "", [], at, at,
+                (last or 0) + 1, InvoiceNote.CURRENT,
+                *_when(days, state, paid_on, holidays, at=at),
+                0, "", "", [], {}, at, at,
             )
-            for pk, account, template, days, last, state, paid_on in rows
+            for pk, account, template, days, last, state, paid_on, holidays in rows
         ],
     )  # fmt: skip
     call_after_commit(TASK)
@@ -68,17 +69,22 @@ def _kinds(template_ids: set[int]) -> dict[int, str]:
 
 
 def _when(
-    days: int, state: str, paid_on: date | None, *, at: datetime
+    days: int,
+    state: str,
+    paid_on: date | None,
+    holidays: Sequence[str] | None,
+    *,
+    at: datetime,
 ) -> tuple[str, date | None, datetime | None]:
     """State, day and moment of a new note."""
     if not days:
         return NoteStage.QUEUED.value, None, at
     is_paid = state == Invoice.State.RECEIVED and paid_on is not None
-    return NoteStage.SCHEDULED.value, _due(paid_on, days) if is_paid else None, None
+    return NoteStage.SCHEDULED.value, _due(paid_on, days, holidays) if is_paid else None, None
 
 
-def _due(paid_on: date | None, days: int) -> date | None:
-    return BR_BANK.add_business_days(paid_on, days) if paid_on else None
+def _due(paid_on: date | None, days: int, holidays: Sequence[str] | None) -> date | None:
+    return note_day(paid_on, days, holidays or ()) if paid_on else None
 
 
 def after_receipt(invoice: Invoice, *, last_paid_on: date | None) -> None:
@@ -87,7 +93,12 @@ def after_receipt(invoice: Invoice, *, last_paid_on: date | None) -> None:
     Of a locked invoice; only a note that still waits has its day moved.
     """
     waiting = InvoiceNote.objects.filter(invoice=invoice, state=NoteStage.SCHEDULED)
-    waiting.update(due_on=_due(last_paid_on, invoice.days_until_automatic_nfe_emission))
+    if not waiting.exists():
+        return
+    profile = OrganizationProfile.objects.filter(party_id=invoice.organization_id).first()
+    holidays = profile.extra_holidays if profile is not None else ()
+    days = invoice.days_until_automatic_nfe_emission
+    waiting.update(due_on=_due(last_paid_on, days, holidays))
 
 
 def queue_due(*, now: datetime) -> int:

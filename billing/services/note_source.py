@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from billing.models import Invoice, InvoiceLine, NfseTemplate, Party
 from billing.services.note_taxes import Case, Taxed
 from fiscal.models import Company
+from fiscal.tables.places import zone
 
 Body = dict[str, Any]
 
@@ -36,6 +37,13 @@ class Source:
     @property
     def customer(self) -> Party:
         return self.invoice.customer
+
+
+def local_moment(source: Source, now: datetime) -> datetime:
+    """`now` on the clock of the issuer's place, whole seconds."""
+    company = source.company
+    local = now.astimezone(zone(company.uf, company.codigo_municipio))
+    return local.replace(microsecond=0)
 
 
 def filled(body: Body) -> Body:

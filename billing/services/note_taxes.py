@@ -16,6 +16,7 @@ from lib.money import brl
 
 _ZERO = Decimal("0.00")
 PCC = ("PIS", "COFINS", "CSLL")
+FEDERAL = ("IR", *PCC, "INSS")
 GROUP_OF = {"IR": "IR", "PIS": "PCC", "COFINS": "PCC", "CSLL": "PCC", "INSS": "INSS"}
 _SIMPLES = (Regime.SIMPLES, Regime.SIMPLES_EXCESSO, Regime.MEI)
 
@@ -62,6 +63,11 @@ def is_legal(party: Party) -> bool:
     return party.kind != Party.Kind.PERSON and len(party.document) != 11
 
 
+def is_simples(company: Company) -> bool:
+    """Simples Nacional or MEI."""
+    return company.regime_tributario in _SIMPLES
+
+
 def city_of(party: Party) -> str:
     """IBGE code of the party's municipality; "" where nobody can tell."""
     return party.ibge_code or municipality_code(party.city, party.state)
@@ -86,8 +92,8 @@ def groups_of(case: Case) -> list[Group]:
     template = case.template
     if not is_legal(case.customer):
         return []
-    is_simples = case.company is not None and case.company.regime_tributario in _SIMPLES
-    groups = [] if is_simples else [_group(template, "IR", ("IR",)), _group(template, "PCC", PCC)]
+    is_free = case.company is not None and is_simples(case.company)
+    groups = [] if is_free else [_group(template, "IR", ("IR",)), _group(template, "PCC", PCC)]
     return [group for group in (*groups, _inss(template)) if group.rates]
 
 

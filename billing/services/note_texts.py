@@ -16,6 +16,7 @@ from lib.money import brl
 
 _TAG = re.compile(r"\$([A-Z][A-Z_]+)")
 _NBSP = "\u00a0"
+CUT = "..."  # three dots: the sign of its own is not in the alphabet of every city
 BURDEN = "Tributos aproximados: {valor} ({percentual}). Fonte: {fonte}."
 
 
@@ -46,13 +47,29 @@ def tags_of(
 
 
 def description(
-    invoice: Invoice, case: Case, *, lines: Sequence[InvoiceLine], due_dates: Sequence[date]
+    invoice: Invoice,
+    case: Case,
+    *,
+    lines: Sequence[InvoiceLine],
+    due_dates: Sequence[date],
+    longest: int,
 ) -> str:
-    """The text of the service: what the invoice has for it, else its lines; then the burden."""
+    """The text of the service: what the invoice has for it, else its lines; then the burden.
+
+    Of up to `longest` characters: the words give way, the burden is the law's.
+    """
     text = invoice.nfe_body.strip() or "$DESCRICAO"
     words = expand(text, tags_of(invoice, due_dates)).strip() or _of_lines(lines) or invoice.title
     told = burden_text(case)
-    return f"{words}\n{told}" if told else words
+    if not told:
+        return _cut(words, longest)
+    return f"{_cut(words, longest - len(told) - 1)}\n{told}"[:longest]
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    return text[: max(longest - len(CUT), 0)].rstrip() + CUT
 
 
 def _of_lines(lines: Sequence[InvoiceLine]) -> str:

@@ -19,11 +19,12 @@ from django.db.models import Q, QuerySet
 from accounts.models import Account
 from billing.engine import due_dates as due
 from billing.engine import schedule as sch
+from billing.engine.local_days import calendar_with
 from billing.engine.proration import period_of
 from billing.engine.splitting import check_minimum, equal_percent, split_equal
 from billing.models import BillingOptions, Contract, InvoiceRule, RuleService
 from lib.br import fold
-from lib.calendars import BR_BANK, Calendar
+from lib.calendars import Calendar
 from lib.money import NBSP, brl
 
 MAX_MISSED = 36  # REC-3
@@ -172,14 +173,6 @@ def _terms(row: Sequence[Any]) -> RuleTerms:
         options=tuple(options),
         fold=f"{fold(title or options[0][:200])} {customer_fold}",
     )
-
-
-@lru_cache(maxsize=256)
-def calendar_with(holidays: tuple[str, ...]) -> Calendar:
-    """br_bank with an organization's own closed days (ISO dates) (T-3)."""
-    if not holidays:
-        return BR_BANK
-    return Calendar("br_bank", frozenset(date.fromisoformat(day) for day in holidays))
 
 
 def _services(rule_ids: list[int]) -> dict[int, list[Service]]:

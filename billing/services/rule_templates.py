@@ -12,11 +12,11 @@ from typing import Any
 
 from accounts.models import Account
 from billing.engine.due_dates import DueTerms, due_dates
+from billing.engine.local_days import calendar_with
 from billing.engine.schedule import accrual_month
 from billing.engine.splitting import equal_percent
 from billing.models import InvoiceTemplate
 from billing.services.option_values import KEPT, KEPT_PAYMENT, OPTION_COLUMNS, OPTIONS
-from billing.services.planning import calendar_with
 from lib.errors import FieldError
 
 Values = dict[str, Any]

@@ -19,6 +19,7 @@ from billing.services.issuers import issuers_of
 from billing.services.note_taxes import GROUP_OF, Case, Taxed, groups_of, tax
 from fiscal.taxes.withholding import Before, Line
 from lib.bulk import insert_rows, update_rows
+from lib.money import truncate
 
 _ZERO = Decimal("0.00")
 _COLUMNS = (
@@ -135,13 +136,8 @@ def _write(
 ) -> dict[int, Decimal]:
     net = {pk: invoices[pk].gross_value - taxed.total for pk, taxed in found.items()}
     parts = _parcels([pk for pk, taxed in found.items() if taxed.total], net)
-    changed = {pk: net[pk] for pk in found if pk in parts}
-    rows = [
-        row
-        for pk, taxed in found.items()
-        if pk in changed or not taxed.total
-        for row in _rows_of(invoices[pk], cases[pk], taxed)
-    ]
+    changed = {pk: net[pk] for pk in parts}
+    rows = [row for pk, taxed in found.items() for row in _rows_of(invoices[pk], cases[pk], taxed)]
     insert_rows(InvoiceWithholding, _COLUMNS, [_values(row) for row in rows])
     update_rows(Invoice, ("id", "payment_value"), list(changed.items()))
     update_rows(
@@ -155,19 +151,29 @@ def _write(
 def _parcels(
     invoice_ids: Sequence[int], net: Mapping[int, Decimal]
 ) -> dict[int, list[tuple[int, Decimal]]]:
-    """Each receivable's part of the net amount; none where it cannot be split (SPLIT-3)."""
+    """Each receivable's part of the net amount."""
     grouped: dict[int, list[tuple[int, Decimal]]] = defaultdict(list)
     rows = Receivable.objects.filter(invoice_id__among=list(invoice_ids)).order_by("position")
     for invoice_id, pk, percent in rows.values_list("invoice_id", "id", "value"):
         grouped[invoice_id].append((pk, percent))
     found = {}
     for invoice_id, shares in grouped.items():
-        try:
-            amounts = split_like(net[invoice_id], [percent for _, percent in shares])
-        except ValueError:
-            continue
+        amounts = _split(net[invoice_id], [percent for _, percent in shares])
         found[invoice_id] = [(pk, part) for (pk, _), part in zip(shares, amounts, strict=True)]
     return found
+
+
+def _split(total: Decimal, percents: Sequence[Decimal]) -> list[Decimal]:
+    """As the gross amount was split; cut to cents, the rest to the last, where that cannot be.
+
+    Withholding may leave less than a cent for each parcel. What is withheld is withheld all the
+    same: the note says so.
+    """
+    try:
+        return split_like(total, percents)
+    except ValueError:
+        firsts = [truncate(total * percent / 100) for percent in percents[:-1]]
+        return [*firsts, total - sum(firsts, _ZERO)]
 
 
 def _rows_of(invoice: Invoice, case: Case, taxed: Taxed) -> Iterable[InvoiceWithholding]:

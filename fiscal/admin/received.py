@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -14,22 +13,25 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 
 from accounts.admin_display import Tone, chip
+from fiscal import access_key
 from fiscal.admin.acts import Act, ActingScreen
 from fiscal.admin.chips import state_chip
 from fiscal.admin.columns import Columns
 from fiscal.admin.document_lists import BoundedPaginator, CompanyFilter, EnvironmentFilter
-from fiscal.admin.received_acts import ACTS, deadline_of
+from fiscal.admin.received_acts import ACTS, deadline_of, word_of
+from fiscal.admin.received_batch import ManifestPage
+from fiscal.admin.received_lists import (
+    DeadlineFilter,
+    PendingFilter,
+    SearchedList,
+    WordFilter,
+)
 from fiscal.admin.sections import ISSUING
 from fiscal.api.danfe import pdf_response
 from fiscal.api.received_common import xml_answer
-from fiscal.models import (
-    ReceivedNfe,
-)
+from fiscal.models import Manifestation, ReceivedNfe
 from fiscal.services import archive
 from fiscal.services.received import files
-from fiscal.services.received.manifested import (
-    NAMES,
-)
 from lib import clock
 from lib.errors import DomainError
 from lib.templatetags.br import EMPTY, chave, data_hora, documento
@@ -40,43 +42,34 @@ _SHOWN = {
     "denegada": ("danger", "stop"),
 }  # type: dict[str, tuple[Tone, str]]
 _M = ReceivedNfe.Manifestacao
-
-
-class PendingFilter(admin.SimpleListFilter):
-    """What the company still has to say."""
-
-    title, parameter_name = "pendência", "pendencia"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [
-            ("ciencia", "Sem ciência"),
-            ("conclusiva", "Sem manifestação conclusiva"),
-            ("feita", "Manifestada"),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        pending = {"ciencia": ("",), "conclusiva": ("", _M.CIENCIA)}.get(self.value() or "")
-        if pending is not None:
-            return queryset.filter(manifestacao__in=pending).exclude(situacao="cancelada")
-        if self.value() == "feita":
-            return queryset.exclude(manifestacao__in=("", _M.CIENCIA))
-        return queryset
-
-
-# --- NF-e --------------------------------------------------------------------------------------
+_WORDS: dict[str, tuple[Tone, str]] = {
+    _M.CIENCIA: ("info", "check"),
+    _M.CONFIRMACAO: ("success", "check"),
+    _M.DESCONHECIMENTO: ("danger", "stop"),
+    _M.NAO_REALIZADA: ("danger", "stop"),
+}
 
 
 @admin.register(ReceivedNfe)
-class ReceivedNfeAdmin(Columns, ActingScreen):
+class ReceivedNfeAdmin(Columns, SearchedList, ManifestPage, ActingScreen):
     section = ISSUING
     acts: ClassVar[tuple[Act, ...]] = ACTS
+    actions = ("ciencia", "confirmacao", "desconhecimento", "nao_realizada")
     paginator = BoundedPaginator
     change_form_template = "admin/fiscal/acting_form.html"
-    list_display = ("issuer_of", "situation", "word", "total", "issued_at", "deadline", "issuer")
-    list_filter = (PendingFilter, "situacao", "is_complete", CompanyFilter, EnvironmentFilter)
+    change_list_template = "admin/fiscal/receivednfe/change_list.html"
+    list_display = ("issuer_of", "note", "stands", "total", "issued_at", "deadline", "receiver")
+    list_filter = (
+        PendingFilter, DeadlineFilter, WordFilter, "situacao", "is_complete", CompanyFilter,
+        EnvironmentFilter,
+    )  # fmt: skip
     list_select_related = ("company",)
-    search_fields = ("chave__exact", "issuer_document__exact", "issuer_name")
-    search_help_text = "Chave ou CNPJ do emitente por inteiro, ou parte do nome"
+    search_fields = ("chave",)  # shows the box; `search` finds
+    search_help_text = "Chave, número ou CNPJ do emitente por inteiro, ou parte do nome"
+    empty_text = (
+        "Nenhuma NF-e aqui. Mude os filtros ou a busca; as notas chegam a cada duas horas para as "
+        "empresas com o recebimento ligado."
+    )
     ordering = ("-pk",)
     fields = (
         "issuer", "environment", "key", "issuer_of", "situation", "word", "deadline", "total",
@@ -98,9 +91,12 @@ class ReceivedNfeAdmin(Columns, ActingScreen):
         number = documento(row.issuer_document) if row.issuer_document else ""
         return format_html("{}<br><small>{}</small>", name, number)
 
-    @admin.display(description="empresa", ordering="company__nome")
-    def issuer(self, row: Any) -> str:
-        return str(row.company.nome)
+    @admin.display(description="nota", ordering="chave")
+    def note(self, row: ReceivedNfe) -> str:
+        if not access_key.is_valid(row.chave):
+            return EMPTY
+        parts = access_key.parse(row.chave)
+        return format_html("{}<br><small>série {}</small>", parts.numero, parts.serie)
 
     @admin.display(description="chave")
     def key(self, row: ReceivedNfe) -> str:
@@ -114,15 +110,24 @@ class ReceivedNfeAdmin(Columns, ActingScreen):
     def word(self, row: ReceivedNfe) -> str:
         if not row.manifestacao:
             return chip("warning", "clock", "Sem manifestação")
-        tone: Tone = "info" if row.manifestacao == _M.CIENCIA else "success"
-        return chip(tone, "check", row.get_manifestacao_display())
+        return chip(*_WORDS[row.manifestacao], row.get_manifestacao_display())
 
-    @admin.display(description="prazo")
+    @admin.display(description="situação", ordering="manifestacao")
+    def stands(self, row: ReceivedNfe) -> str:
+        """For the list, where nearly every note is authorized and only the word is news."""
+        if row.situacao == ReceivedNfe.Situacao.AUTORIZADA:
+            return self.word(row)
+        return format_html("{} {}", self.situation(row), self.word(row))
+
+    @admin.display(description="prazo", ordering="authorized_at")
     def deadline(self, row: ReceivedNfe) -> str:
-        until = deadline_of(row)
-        if until is None or row.situacao != ReceivedNfe.Situacao.AUTORIZADA:
+        now = clock.now()
+        due = deadline_of(row, now=now)
+        if due is None or row.situacao != ReceivedNfe.Situacao.AUTORIZADA:
             return EMPTY
-        return f"{data_hora(until)}{' (vencido)' if until < clock.now() else ''}"
+        word, until = due
+        passed = " (vencido)" if until < now else ""
+        return format_html("{}{}<br><small>{}</small>", data_hora(until), passed, word)
 
     @admin.display(description="arquivos")
     def files(self, row: ReceivedNfe) -> str:
@@ -144,20 +149,20 @@ class ReceivedNfeAdmin(Columns, ActingScreen):
             return EMPTY
         return f"Nº {row.correction_number}: {row.correction_text or 'texto ainda não recebido'}"
 
-    @admin.display(description="manifestações enviadas")
+    @admin.display(description="histórico")
     def manifested(self, row: ReceivedNfe) -> str:
         lines = [
             (
-                _M(NAMES[one.tp_evento]).label,
+                word_of(one),
                 state_chip(one.state, one.get_state_display()),
-                " – ".join(filter(None, (one.c_stat, one.x_motivo, one.justificativa))),
-                "por outro programa da empresa" if one.is_adopted else "",
+                data_hora(one.registered_at or one.dh_evento),
+                " – ".join(filter(None, _said_of(one))),
             )
             for one in row.manifestations.order_by("-pk").defer("xml", "proc")
         ]
-        return format_html_join("", "<p>{} {} {} {}</p>", lines) or EMPTY
+        return format_html_join("", "<p>{} {}<br><small>{} · {}</small></p>", lines) or EMPTY
 
-    @admin.display(description="conferência da assinatura e do protocolo")
+    @admin.display(description="assinatura e protocolo")
     def checked(self, row: ReceivedNfe) -> str:
         lines = [(fault,) for fault in row.faults]
         good = "Confere." if row.is_complete else "Só o resumo chegou."
@@ -208,3 +213,13 @@ class ReceivedNfeAdmin(Columns, ActingScreen):
             raise Http404
         end = {"xml": "nfe", "cancelamento": "can", "correcao": "cce"}[name]
         return xml_answer(archive.unpacked(kept.content), f"{row.chave}-{end}.xml")
+
+
+def _said_of(one: Manifestation) -> tuple[str, ...]:
+    return (
+        one.c_stat,
+        one.x_motivo,
+        f"protocolo {one.protocolo}" if one.protocolo else "",
+        one.justificativa,
+        "por outro programa da empresa" if one.is_adopted else "",
+    )

@@ -1,13 +1,15 @@
-"""What is behind received documents: service notes, the questions asked, everything delivered."""
+"""What is behind received documents: the questions asked, everything delivered, the words said."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
 
 from accounts.admin_base import TenantAdmin
 from accounts.admin_display import chip
@@ -16,59 +18,30 @@ from fiscal.admin.acts import Act, ActingScreen, Done
 from fiscal.admin.chips import state_chip
 from fiscal.admin.columns import Columns
 from fiscal.admin.document_lists import BoundedPaginator, CompanyFilter, EnvironmentFilter
+from fiscal.admin.received_acts import word_of
+from fiscal.admin.received_lists import UnreadFilter
 from fiscal.admin.sections import EMIT, ISSUING
+from fiscal.api.received_common import xml_answer
 from fiscal.models import (
     DistributionCursor,
     Manifestation,
     ReceivedDocument,
-    ReceivedNfe,
-    ReceivedNfse,
 )
+from fiscal.services import archive
+from fiscal.services.received import reading
 from fiscal.services.received.fetching import fetch
-from fiscal.services.received.manifested import NAMES
 from lib import clock
-from lib.templatetags.br import EMPTY, documento
+from lib.templatetags.br import EMPTY, chave
 
-# --- service notes -----------------------------------------------------------------------------
-
-
-@admin.register(ReceivedNfse)
-class ReceivedNfseAdmin(Columns, TenantAdmin):
-    section = ISSUING
-    paginator = BoundedPaginator
-    list_display = ("issuer_of", "number", "situation", "total", "issued_at", "issuer")
-    list_filter = ("status", "source", CompanyFilter, EnvironmentFilter)
-    list_select_related = ("company",)
-    search_fields = ("chave__exact", "number__exact", "issuer_document__exact", "issuer_name")
-    search_help_text = "Chave, número ou CNPJ do prestador por inteiro, ou parte do nome"
-    ordering = ("-pk",)
-    fields = (
-        "issuer", "environment", "source", "chave", "number", "issuer_of", "situation", "total",
-        "issued_at", "cancelled_at", "description", "checked", "versao", "nsu", "created_at",
-        "updated_at",
-    )  # fmt: skip
-
-    @admin.display(description="prestador", ordering="issuer_name")
-    def issuer_of(self, row: ReceivedNfse) -> str:
-        number = documento(row.issuer_document) if row.issuer_document else ""
-        return format_html("{}<br><small>{}</small>", row.issuer_name or EMPTY, number)
-
-    @admin.display(description="situação", ordering="status")
-    def situation(self, row: ReceivedNfse) -> str:
-        return state_chip(row.status, row.get_status_display())
-
-    @admin.display(description="serviço")
-    def description(self, row: ReceivedNfse) -> str:
-        services = row.body.get("completa", {}).get("servicos") or [{}]
-        return str(services[0].get("discriminacao") or EMPTY)
-
-    @admin.display(description="conferência da assinatura")
-    def checked(self, row: ReceivedNfse) -> str:
-        lines = [(fault,) for fault in row.faults]
-        return format_html_join("", "<p>{}</p>", lines) or "Confere."
-
-
-# --- what is behind them -----------------------------------------------------------------------
+# What a clerk calls the kinds of delivered documents.
+_KINDS = {
+    "resnfe": "NF-e (resumo)",
+    "procnfe": "NF-e",
+    "resevento": "Evento (resumo)",
+    "proceventonfe": "Evento",
+    "nfse": "NFS-e",
+    "evento": "Evento de NFS-e",
+}
 
 
 def _ask_now(row: DistributionCursor, data: dict[str, Any], actor: Actor) -> Done:
@@ -93,13 +66,16 @@ class DistributionCursorAdmin(Columns, ActingScreen):
             notes=lambda row: ["Depois de uma consulta sem novidade a autoridade pede uma hora."]),
     )  # fmt: skip
     change_form_template = "admin/fiscal/acting_form.html"
-    list_display = ("issuer", "source", "environment", "health", "answered_at", "next_at")
+    list_display = (
+        "issuer", "source", "environment", "health", "progress", "answered_at", "next_at",
+    )  # fmt: skip
     list_filter = ("source", CompanyFilter, EnvironmentFilter)
     list_select_related = ("company",)
     search_fields = ("company__nome",)
+    search_help_text = "Parte do nome da empresa"
     ordering = ("-pk",)
     fields = (
-        "issuer", "source", "environment", "health", "ult_nsu", "max_nsu", "last_version",
+        "issuer", "source", "environment", "health", "ult_nsu", "max_nsu", "gap", "last_version",
         "asked_at", "answered_at", "next_at", "blocked_until", "n_failures", "last_error",
         "created_at",
     )  # fmt: skip
@@ -110,7 +86,19 @@ class DistributionCursorAdmin(Columns, ActingScreen):
             return chip("neutral", "stop", "Desligada")
         if row.n_failures:
             return chip("danger", "alert", f"{row.n_failures} falha(s) seguida(s)")
+        if row.last_error or row.gap_after < row.gap_until:
+            return chip("warning", "clock", "Em espera")
         return chip("success", "check", "Em dia")
+
+    @admin.display(description="lido")
+    def progress(self, row: DistributionCursor) -> str:
+        return f"{row.ult_nsu} de {row.max_nsu}"
+
+    @admin.display(description="a buscar um a um")
+    def gap(self, row: DistributionCursor) -> str:
+        if row.gap_after >= row.gap_until:
+            return EMPTY
+        return f"NSU {row.gap_after + 1} a {row.gap_until}"
 
 
 @admin.register(ReceivedDocument)
@@ -119,16 +107,56 @@ class ReceivedDocumentAdmin(Columns, TenantAdmin):
 
     section = ISSUING
     paginator = BoundedPaginator
-    list_display = ("schema", "nsu", "chave", "issuer", "created_at", "error")
-    list_filter = ("source", CompanyFilter, EnvironmentFilter)
+    list_display = ("what", "nsu", "key", "issuer", "created_at", "error")
+    list_filter = (UnreadFilter, "source", CompanyFilter, EnvironmentFilter)
     list_select_related = ("company",)
-    search_fields = ("chave__exact",)
+    search_fields = ("chave",)  # shows the box
     search_help_text = "Chave por inteiro"
     ordering = ("-pk",)
     fields = (
-        "issuer", "environment", "source", "schema", "nsu", "chave", "size", "sha256", "error",
-        "created_at",
+        "issuer", "environment", "source", "what", "schema", "nsu", "key", "size", "sha256",
+        "file", "error", "created_at",
     )  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        bare = "".join(search_term.split())
+        return (queryset.filter(chave=bare) if bare else queryset), False
+
+    @admin.display(description="documento", ordering="schema")
+    def what(self, row: ReceivedDocument) -> str:
+        kind = reading.kind_of(row.schema)
+        return _KINDS.get(kind.lower(), row.schema)
+
+    @admin.display(description="chave", ordering="chave")
+    def key(self, row: ReceivedDocument) -> str:
+        return chave(row.chave) if row.chave else EMPTY
+
+    @admin.display(description="arquivo")
+    def file(self, row: ReceivedDocument) -> str:
+        where = reverse("admin:fiscal_receiveddocument_arquivo", args=(row.pk,))
+        return format_html('<a href="{}">Baixar como veio</a>', where)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.file_view)
+        name = "fiscal_receiveddocument_arquivo"
+        return [path("<path:object_id>/arquivo/", view, name=name), *super().get_urls()]
+
+    def file_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The bytes as they were delivered; what is no XML is a file of no kind."""
+        row: Any = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        content, name = archive.unpacked(row.content), row.chave or f"nsu-{row.nsu or row.pk}"
+        if not row.error:
+            return xml_answer(content, f"{name}.xml")
+        answer = HttpResponse(content, content_type="application/octet-stream")
+        answer["Content-Disposition"] = f'attachment; filename="{name}.bin"'
+        answer["Cache-Control"] = "private, no-store"
+        return answer
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReceivedDocument]:
         rows: QuerySet[ReceivedDocument] = super().get_queryset(request)
@@ -141,10 +169,10 @@ class ManifestationAdmin(TenantAdmin):
 
     secondary = True
     paginator = BoundedPaginator
-    list_display = ("received", "word", "situation", "c_stat", "dh_evento")
+    list_display = ("note", "word", "situation", "answer", "dh_evento", "issuer")
     list_filter = ("state", "is_adopted")
-    list_select_related = ("received",)
-    search_fields = ("received__chave__exact", "protocolo__exact")
+    list_select_related = ("received__company",)
+    search_fields = ("protocolo",)  # shows the box
     search_help_text = "Chave da nota ou protocolo, por inteiro"
     ordering = ("-pk",)
     fields = (
@@ -156,9 +184,30 @@ class ManifestationAdmin(TenantAdmin):
         rows: QuerySet[Manifestation] = super().get_queryset(request)
         return rows.defer("xml", "proc")
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        bare = "".join(search_term.split())
+        wanted = Q(received__chave=bare) | Q(protocolo=bare)
+        return (queryset.filter(wanted) if bare else queryset), False
+
+    @admin.display(description="NF-e", ordering="received__chave")
+    def note(self, row: Manifestation) -> str:
+        return format_html(
+            "{}<br><small>{}</small>", row.received.issuer_name or EMPTY, chave(row.received.chave)
+        )
+
+    @admin.display(description="empresa", ordering="received__company__nome")
+    def issuer(self, row: Manifestation) -> str:
+        return str(row.received.company.nome)
+
+    @admin.display(description="resposta da SEFAZ", ordering="c_stat")
+    def answer(self, row: Manifestation) -> str:
+        return " – ".join(filter(None, (row.c_stat, row.x_motivo))) or EMPTY
+
     @admin.display(description="manifestação", ordering="tp_evento")
     def word(self, row: Manifestation) -> str:
-        return str(ReceivedNfe.Manifestacao(NAMES[row.tp_evento]).label)
+        return word_of(row)
 
     @admin.display(description="situação", ordering="state")
     def situation(self, row: Manifestation) -> str:

@@ -82,7 +82,8 @@ def _settle(note: ServiceNote, data: dict[str, Any], actor: Actor) -> Done:
     return _went(note, NoteState.CONFLITO)
 
 
-def _issue_again(note: ServiceNote, data: dict[str, Any], actor: Actor) -> Done:
+def issue_again(note: ServiceNote) -> Done:
+    """Send a refused note's own data again. Raises DomainError as `issue_note` does."""
     live = issue_note(
         note.company, ambiente=note.ambiente, tipo=note.tipo, ref=note.ref, body=note.payload
     )
@@ -90,6 +91,10 @@ def _issue_again(note: ServiceNote, data: dict[str, Any], actor: Actor) -> Done:
     if row.state in (*UNSENT, *ASKED):
         return Done("A nota voltou para a fila de envio.", told={"situacao": row.state})
     return _went(row, "")
+
+
+def _issue_again(note: ServiceNote, data: dict[str, Any], actor: Actor) -> Done:
+    return issue_again(note)
 
 
 def _resend(note: ServiceNote, data: dict[str, Any], actor: Actor) -> Done:
@@ -236,7 +241,7 @@ def _tell(note: ServiceNote, data: dict[str, Any], actor: Actor) -> Done:
     return Done(f"Aviso na fila para {len(hooks)} gatilho(s).", told={"gatilhos": len(hooks)})
 
 
-def _may_go_again(note: ServiceNote) -> bool:
+def may_go_again(note: ServiceNote) -> bool:
     return bool(note.state == NoteState.REJEITADO and note.payload)
 
 
@@ -253,7 +258,7 @@ ACTS = (
         lambda row: row.state in ASKED, _resume, audit="nfse.consultada", notes=_ask_notes),
     Act("enviar", "Enviar agora", "Enviar agora", _KEEP, EMIT,
         lambda row: row.state in UNSENT, _resume, audit="nfse.reenviada", notes=_send_notes),
-    Act("reenviar", "Enviar de novo", "Enviar de novo", _KEEP, EMIT, _may_go_again,
+    Act("reenviar", "Enviar de novo", "Enviar de novo", _KEEP, EMIT, may_go_again,
         _issue_again, audit="nfse.reenviada", notes=_again_notes),
     Act("reenviar-rps", "Reenviar o mesmo RPS", "Reenviar o mesmo RPS", _KEEP, ISSUE,
         is_left_to_people, _resend, audit="nfse.rps_reenviado", is_danger=True,

@@ -30,6 +30,7 @@ from fiscal.admin.document_story import MOST, Advice
 from fiscal.admin.documents import NAME_SHOWN
 from fiscal.admin.sections import ISSUING, SETUP, may
 from fiscal.admin.service_note_acts import ACTS
+from fiscal.admin.service_note_batch import NoteBatchPage
 from fiscal.admin.service_note_lists import CityFilter, NoteStateFilter, TypeFilter, search
 from fiscal.api.danfe import pdf_response
 from fiscal.api.files import xml_response
@@ -43,7 +44,7 @@ from lib.templatetags.br import EMPTY, data_hora, documento
 
 
 @admin.register(ServiceNote)
-class ServiceNoteAdmin(ActingScreen):
+class ServiceNoteAdmin(NoteBatchPage, ActingScreen):
     section = ISSUING
     acts: ClassVar[tuple[Act, ...]] = ACTS
     paginator = BoundedPaginator
@@ -59,6 +60,7 @@ class ServiceNoteAdmin(ActingScreen):
         "Chave, número da nota ou do RPS, ou referência por inteiro; ou tomador (nome, CNPJ ou "
         "CPF) dos últimos 90 dias, ou do período escolhido"
     )
+    actions = ("nudge_chosen", "reissue_chosen", "download_chosen")
     fieldsets = (
         (
             None,

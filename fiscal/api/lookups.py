@@ -67,19 +67,32 @@ class OneView(LookupView):
 
 
 class ServicesView(LookupView):
-    """What a municipality lists for its NFS-e: nothing, where it is not implemented."""
+    """The service list of a municipality: nothing, where its NFS-e is not implemented."""
+
+    def get(self, request: Any, code: str) -> Response:
+        wanted = {name: self.parameter(name) for name in ("codigo", "descricao")}
+        return self.listed(lookups.search_services(code, wanted, offset=self.offset()))
+
+
+class ServiceView(LookupView):
+    """One item of it."""
+
+    def get(self, request: Any, code: str, item: str) -> Response:
+        return Response(lookups.service_of(code, item))
+
+
+class TaxCodesView(LookupView):
+    """The codes of the municipality's own table: there is no common source of them."""
 
     def get(self, request: Any, code: str) -> Response:
         lookups.entry_of(self.lookup, code)
         return self.listed(Page())
 
 
-class OneServiceView(LookupView):
-    missing: ClassVar[str] = ""
-
+class TaxCodeView(LookupView):
     def get(self, request: Any, code: str, item: str) -> Response:
         lookups.entry_of(self.lookup, code)
-        raise NotFound(self.missing)
+        raise NotFound("Código tributário não encontrado")
 
 
 class CepsView(LookupView):
@@ -106,16 +119,11 @@ def _of(resource: str) -> list[Any]:
     ]
 
 
-def _list_of(name: str, missing: str) -> list[Any]:
-    return [
-        path(f"municipios/<str:code>/{name}", ServicesView.as_view()),
-        path(f"municipios/<str:code>/{name}/<str:item>", OneServiceView.as_view(missing=missing)),
-    ]
-
-
 routes = [
-    *_list_of("itens_lista_servico", "Item da lista de serviço não encontrado"),
-    *_list_of("codigos_tributarios_municipio", "Código tributário não encontrado"),
+    path("municipios/<str:code>/itens_lista_servico", ServicesView.as_view()),
+    path("municipios/<str:code>/itens_lista_servico/<str:item>", ServiceView.as_view()),
+    path("municipios/<str:code>/codigos_tributarios_municipio", TaxCodesView.as_view()),
+    path("municipios/<str:code>/codigos_tributarios_municipio/<str:item>", TaxCodeView.as_view()),
     *(route for resource in LOOKUPS for route in _of(resource)),
     path("ceps", CepsView.as_view()),
     path("ceps/<str:code>", CepView.as_view()),

@@ -32,13 +32,18 @@ class FileParser(BaseParser):
 
 
 class BatchesView(FiscalView):
-    """POST: the file of a batch, as the body; the same ref gives the same file."""
+    """POST: the file of a batch, as the body; the same ref gives the same file.
+
+    `Location` names the batch, which matters where the client did not.
+    """
 
     def post(self, request: Any) -> HttpResponse:
         batch = create_batch(
             self.company, ambiente=self.ambiente, ref=self.parameter("ref"), body=self.body()
         )
-        return _file(batch, status=201)
+        response = _file(batch, status=201)
+        response["Location"] = f"/v2/lotes_rps/{batch.ref}"
+        return response
 
 
 class BatchView(FiscalView):

@@ -10,10 +10,11 @@ from rest_framework.response import Response
 
 from fiscal.api.danfe import pdf_response
 from fiscal.api.hooks import told_hooks
-from fiscal.api.received_common import ReceivedView, xml_answer
+from fiscal.api.received_common import NfeNoteView, ReceivedView, xml_answer
+from fiscal.api.received_events import NO_ANSWER, GenericView
 from fiscal.errors import InvalidRequest, ReceivedNotFound
 from fiscal.models import EventState, Manifestation, ReceivedDocument, ReceivedNfe, Source
-from fiscal.selectors.received import received_nfe, received_nfes
+from fiscal.selectors.received import received_nfes
 from fiscal.services import archive
 from fiscal.services.received import files, manifestation
 from fiscal.services.received.bodies import nfe_complete, nfe_entry
@@ -23,7 +24,6 @@ from fiscal.services.received.telling import tell_nfe
 from lib import clock
 
 NOT_ENABLED = "CNPJ não habilitado para o recebimento de NF-e: ligue habilita_manifestacao."
-NO_ANSWER = "A SEFAZ ainda não respondeu: o evento está em processamento."
 NO_XML = "O XML completo ainda não foi disponibilizado; ele chega depois da manifestação."
 
 
@@ -44,16 +44,7 @@ class ListView(ReceivedView):
         return self.page(rows, nfe_entry)
 
 
-class NoteView(ReceivedView):
-    """Base of the addresses of one note."""
-
-    def note(self, chave: str) -> ReceivedNfe:
-        """Raises ReceivedNotFound, and as `check_cnpj`."""
-        self.check_cnpj()
-        return received_nfe(self.company, ambiente=self.ambiente, chave=chave)
-
-
-class OneView(NoteView):
+class OneView(NfeNoteView):
     """GET: the note, or one of its files."""
 
     def get(self, request: Any, chave: str, form: str = "") -> Any:
@@ -67,14 +58,14 @@ class OneView(NoteView):
         return Response(nfe_complete(row) if self.is_on("completa") else nfe_entry(row))
 
 
-class CancellationView(NoteView):
+class CancellationView(NfeNoteView):
     def get(self, request: Any, chave: str) -> HttpResponse:
         row = self.note(chave)
         text = "Não há XML de cancelamento para esta nota."
         return _xml(files.cancellation(row), f"{chave}-can.xml", text)
 
 
-class CorrectionView(NoteView):
+class CorrectionView(NfeNoteView):
     def get(self, request: Any, chave: str) -> HttpResponse:
         row = self.note(chave)
         text = "Não há carta de correção para esta nota."
@@ -82,7 +73,7 @@ class CorrectionView(NoteView):
         return _xml(files.correction(row), name, text)
 
 
-class ManifestView(NoteView):
+class ManifestView(NfeNoteView):
     """POST registers at the authority, now; GET tells the one that counts."""
 
     def post(self, request: Any, chave: str) -> Response:
@@ -98,7 +89,7 @@ class ManifestView(NoteView):
         return _manifested(found)
 
 
-class AgainView(NoteView):
+class AgainView(NfeNoteView):
     """POST: tell the matching hooks once more; answers those of the company."""
 
     def post(self, request: Any, chave: str) -> Response:
@@ -106,7 +97,7 @@ class AgainView(NoteView):
         return Response(told_hooks(self, tell_nfe(row, at=clock.now())))
 
 
-class DanfeView(NoteView):
+class DanfeView(NfeNoteView):
     """GET: the DANFE as PDF, at the address that `.pdf` redirects to."""
 
     def get(self, request: Any, chave: str) -> HttpResponse:
@@ -153,6 +144,7 @@ routes = [
     re_path(rf"^nfes_recebidas/{_KEY}/cancelamento\.xml$", CancellationView.as_view()),
     re_path(rf"^nfes_recebidas/{_KEY}/carta_correcao\.xml$", CorrectionView.as_view()),
     re_path(rf"^nfes_recebidas/{_KEY}/manifesto$", ManifestView.as_view()),
+    re_path(rf"^nfes_recebidas/{_KEY}/evento$", GenericView.as_view()),
     re_path(rf"^nfes_recebidas/{_KEY}/hook$", AgainView.as_view()),
 ]
 file_routes = [re_path(rf"^notas_fiscais/NFe{_KEY}/recebida\.pdf$", DanfeView.as_view())]

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 
 from fiscal.api.base import FiscalView
 from fiscal.errors import InvalidRequest, IssuerForbidden
-from fiscal.selectors.received import PAGE
+from fiscal.models import ReceivedNfe
+from fiscal.selectors.received import PAGE, received_nfe
 from lib.br import document_kind, normalise_document
 
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
@@ -52,6 +53,15 @@ class ReceivedView(FiscalView):
         response["X-Total-Count"] = str(rows.count())
         response["X-Max-Version"] = str(found[-1].versao if found else self.after())
         return response
+
+
+class NfeNoteView(ReceivedView):
+    """Base of the addresses of one NF-e."""
+
+    def note(self, chave: str) -> ReceivedNfe:
+        """Raises ReceivedNotFound, and as `check_cnpj`."""
+        self.check_cnpj()
+        return received_nfe(self.company, ambiente=self.ambiente, chave=chave)
 
 
 def xml_answer(content: bytes, name: str) -> HttpResponse:

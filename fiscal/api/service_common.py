@@ -9,6 +9,8 @@ from rest_framework.response import Response
 
 from fiscal.api import hooks
 from fiscal.api.base import FiscalView
+from fiscal.documents.nfe.values import Refused, read_boolean
+from fiscal.errors import InvalidRequest
 from fiscal.models import (
     NOTE_PUBLISHED,
     Archive,
@@ -22,7 +24,7 @@ from fiscal.selectors.hooks import listed_hooks
 from fiscal.selectors.service_notes import get_note
 from fiscal.services import mail, nfse_links
 from fiscal.services.nfse import files, notices
-from fiscal.services.nfse.cancel import cancel_note
+from fiscal.services.nfse.cancel import cancel_note, request_analysis
 from fiscal.services.nfse.issue import issue_note
 from fiscal.services.signing_step import local_time
 from lib import clock
@@ -65,14 +67,15 @@ class OfNoteView(FiscalView):
 
 
 class NoteView(OfNoteView):
-    """GET: where the note stands. DELETE cancels it (§4.5)."""
+    """GET: where the note stands. DELETE cancels it (§4.5), or asks the city to (NAC-11)."""
 
     def get(self, request: Any, ref: str) -> Response:
         return Response(shown(self.note(ref)))
 
     def delete(self, request: Any, ref: str) -> Response:
         sent = self.body()
-        order = cancel_note(
+        ask = request_analysis if _is_asked(sent, "analise_fiscal") else cancel_note
+        order = ask(
             self.note(ref),
             justificativa=sent.get("justificativa", ""),
             codigo=str(sent.get("codigo_cancelamento") or ""),
@@ -99,6 +102,16 @@ class NoteHookView(OfNoteView):
         seen = set(own.values_list("pk", flat=True))
         told = notices.tell_hooks(note, at=clock.now())
         return Response([hooks.shown(hook) for hook in told if hook.pk in seen])
+
+
+def _is_asked(sent: dict[str, Any], name: str) -> bool:
+    """A flag of the body; absent is false. Raises InvalidRequest."""
+    if sent.get(name) in (None, ""):
+        return False
+    try:
+        return read_boolean(sent[name]) == "S"
+    except Refused as error:
+        raise InvalidRequest(f'Parâmetro "{name}" inválido: {error}') from error
 
 
 # --- answers -----------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ from fiscal.authorities.base import (
 )
 from fiscal.authorities.wire import NFE, Element, Unreadable, read
 
-MAX_UNPACKED = 20_000_000  # bytes of one docZip
+# Bytes of one docZip: fifty may come at once, and an NF-e has half a million at most (XML-13).
+MAX_UNPACKED = 5_000_000
 _BRASILIA = ZoneInfo("America/Sao_Paulo")
 T = TypeVar("T")
 _ESCAPES = 3  # strings inside strings
@@ -37,6 +38,7 @@ def answer(raw: bytes, *, expected: str, charset: str = "", elapsed_ms: int = 0)
     ret = _payload(raw, expected, charset)
     head = _head(ret)
     protocols = tuple(_protocol(found) for found in ret.all("protNFe"))
+    own = _own(ret)
     if not head.value("cStat") and not protocols:
         raise Unreadable(f"{expected} sem cStat")
     return Answer(
@@ -47,11 +49,11 @@ def answer(raw: bytes, *, expected: str, charset: str = "", elapsed_ms: int = 0)
         tp_amb=head.value("tpAmb"),
         dh_recbto=_moment(head.value("dhRecbto") or head.value("dhResp")),
         protocols=protocols,
-        receipt=_deep(ret, "nRec"),
-        t_med=_number(_deep(ret, "tMed")),
+        receipt=_text(own, "nRec"),
+        t_med=_number(_text(own, "tMed")),
         events=_events(ret),
         void=_void(ret, head) if ret.local == "retInutNFe" else None,
-        messages=_messages(ret),
+        messages=_messages(own),
         distribution=_distribution(ret),
         registrations=tuple(_registration(found) for found in ret.all("infCad")),
     )
@@ -123,14 +125,14 @@ def _protocol(prot: Element) -> Protocol:
         dh_recbto=_moment(inf.value("dhRecbto")),
         tp_amb=inf.value("tpAmb"),
         xml=prot.bytes(),
-        messages=_messages(prot),
+        messages=_messages(_own(prot)),
     )
 
 
-def _messages(parent: Element) -> tuple[Message, ...]:
-    """cMsg and xMsg in pairs; of an answer only its own, not those of its protocols."""
+def _messages(own: list[Element]) -> tuple[Message, ...]:
+    """cMsg and xMsg in pairs."""
     found: list[Message] = []
-    for element in _own(parent):
+    for element in own:
         if element.local == "cMsg":
             found.append(Message(element.text, ""))
         elif element.local == "xMsg":
@@ -140,10 +142,16 @@ def _messages(parent: Element) -> tuple[Message, ...]:
 
 
 def _own(parent: Element) -> list[Element]:
-    found = []
-    for child in parent.children:
-        if child.local != "protNFe":
-            found += [child, *_own(child)]
+    """What is below, but for the protocols: these have messages of their own."""
+    found: list[Element] = []
+    passed = parent.first + 1
+    for element in parent.everything[passed : parent.last]:
+        if element.first < passed:
+            continue
+        if element.local == "protNFe":
+            passed = element.last
+        else:
+            found.append(element)
     return found
 
 
@@ -203,19 +211,25 @@ def _distribution(ret: Element) -> Distribution | None:
 
 def _document(zipped: Element) -> DistributedDocument:
     attributes = {name.rpartition(":")[2]: text for name, text in zipped.attributes.items()}
+    content, fault = zipped.text.encode(), ""
+    try:
+        content = _unpacked(zipped.text)
+    except ValueError as error:
+        fault = str(error)
     return DistributedDocument(
-        attributes.get("NSU", ""), attributes.get("schema", ""), _unpacked(zipped.text)
+        attributes.get("NSU", ""), attributes.get("schema", ""), content, fault
     )
 
 
 def _unpacked(text: str) -> bytes:
+    """Raises ValueError for what is damaged or would be too large."""
     unpacker = zlib.decompressobj(wbits=31)  # gzip
     try:
         content = unpacker.decompress(base64.b64decode(text, validate=False), MAX_UNPACKED)
     except (zlib.error, binascii.Error) as error:
-        raise Unreadable("docZip danificado") from error
+        raise ValueError("O documento compactado (docZip) está danificado.") from error
     if not unpacker.eof:
-        raise Unreadable("docZip incompleto ou grande demais")
+        raise ValueError("O documento compactado (docZip) está incompleto ou é grande demais.")
     return content
 
 
@@ -229,8 +243,9 @@ def _registration(inf: Element) -> Registration:
     )
 
 
-def _deep(ret: Element, local: str) -> str:
-    found = next((each for each in _own(ret) if each.local == local), None)
+def _text(own: list[Element], local: str) -> str:
+    """Of the first of that name, empty when there is none."""
+    found = next((each for each in own if each.local == local), None)
     return found.text if found else ""
 
 

@@ -14,11 +14,15 @@ _RECEIPT = re.compile(r"\[nRec:\s*([0-9]{15})\s*\]", re.IGNORECASE)
 
 
 class NotSent(GatewayUnavailable):
-    """Provably nothing left this machine: the connection never came to be (REC-8)."""
+    """Provably nothing was taken: the connection never came to be (REC-8), or we were told so.
 
-    def __init__(self, reason: str, *, elapsed_ms: int = 0) -> None:
+    `wait` is the number of seconds that the other side asked for, 0 when it did not.
+    """
+
+    def __init__(self, reason: str, *, elapsed_ms: int = 0, wait: int = 0) -> None:
         super().__init__(reason)
         self.elapsed_ms = elapsed_ms
+        self.wait = wait
 
 
 class Lost(GatewayUnavailable):
@@ -138,11 +142,16 @@ class VoidAnswer:
 
 @dataclass(frozen=True)
 class DistributedDocument:
-    """A docZip, unpacked; `schema` is the attribute that routes it (DIS-3)."""
+    """A docZip, unpacked; `schema` is the attribute that routes it (DIS-3).
+
+    Where it cannot be unpacked `fault` says why, in pt-BR, and `content` is the text as it came:
+    its NSU counts all the same, and the documents beside it are good.
+    """
 
     nsu: str
     schema: str
     content: bytes = field(repr=False)
+    fault: str = ""
 
 
 @dataclass(frozen=True)

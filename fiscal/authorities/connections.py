@@ -7,6 +7,7 @@ another's connection.
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import threading
 import time
@@ -26,6 +27,7 @@ from fiscal.authorities.base import Credentials
 
 IDLE_SECONDS = 60
 MAX_SESSIONS = 64  # of one thread
+_OBJECT = re.compile(r"\A<?[\w.]*Connection(Pool)?\([^)]*\)>?: ")
 
 
 class NeverConnected(Exception):
@@ -201,4 +203,5 @@ def n_sessions() -> int:
 
 
 def text_of(error: BaseException) -> str:
-    return str(error)[:200] or type(error).__name__
+    """What people read of a failure, without the object that it happened to."""
+    return _OBJECT.sub("", str(error))[:200] or type(error).__name__

@@ -92,6 +92,8 @@ class Features:
     resends_safely: bool = True
     received: bool = False
     analyses: bool = False  # takes requests that somebody decide about a late cancellation
+    # Fields of the municipal body that its layout has a place for; None: all of them (ABR-9).
+    carries: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

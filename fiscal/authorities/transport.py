@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from lib.occupancy import Occupancy
 
 MAX_BYTES = 20_000_000
 _CHUNK = 65536
+_SECONDS = re.compile("[0-9]{1,9}")
 # REC-9: the proxy in front of the authority refused the certificate; nothing was processed.
 _REFUSED_CERTIFICATE = {403, 495, 496}
 # The time that threads spend here is the authorities', not ours.
@@ -49,6 +51,7 @@ class Reply:
     elapsed_ms: int
     status: int = 200
     content_type: str = ""
+    retry_after: int = 0  # seconds, where the header says seconds
 
 
 def post(
@@ -141,7 +144,9 @@ def _exchange(
             if only_ok:
                 _check(response, content)
             kind = response.headers.get("Content-Type", "")
-            return Reply(content, _charset(response), 0, response.status_code, kind)
+            wait = response.headers.get("Retry-After", "").strip()
+            seconds = int(wait) if _SECONDS.fullmatch(wait) else 0
+            return Reply(content, _charset(response), 0, response.status_code, kind, seconds)
     finally:
         limit_call(float("inf"))
         session.used_at = time.monotonic()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import ConcurrentTransitionMixin
 
 from accounts.models.account import TenantModel
 from fiscal.models.company import Company
 from fiscal.models.event import EventSteps
+from lib.states import ConcurrentTransitionMixin
 
 
 class Source(models.TextChoices):
@@ -67,7 +67,8 @@ class DistributionCursor(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_source_display()}: {self.company_id} ({self.ambiente})"
+        where = {"homologacao": "homologação", "producao": "produção"}.get(self.ambiente, "")
+        return f"{self.get_source_display()}: {self.company.nome} ({where})"
 
 
 class ReceivedNfe(TenantModel):
@@ -231,8 +232,9 @@ class ReceivedDocument(TenantModel):
 
 
 class Manifestation(ConcurrentTransitionMixin, EventSteps, TenantModel):
-    """The company's word on an NF-e issued against it: an event at the Ambiente Nacional (§10).
+    """The company's word on an NF-e issued against it: an event of the recipient (§10).
 
+    A manifestação, which goes to the Ambiente Nacional, or another event that a recipient may say.
     (received, tp_evento, n_seq) is its natural key; the same kind is never registered twice.
     `is_adopted`: another program of the company registered it.
     """
@@ -244,15 +246,8 @@ class Manifestation(ConcurrentTransitionMixin, EventSteps, TenantModel):
     n_seq = models.PositiveSmallIntegerField("sequência", default=1)
     justificativa = models.CharField("justificativa", max_length=255, blank=True)
     is_adopted = models.BooleanField("registrada por outro programa", default=False)
-    xml = models.BinaryField("evento assinado (zlib)")
     proc = models.BinaryField("procEventoNFe (zlib)", null=True, blank=True)
-    dh_evento = models.DateTimeField("data do evento")
-    protocolo = models.CharField("protocolo", max_length=17, blank=True)
-    c_stat = models.CharField("cStat", max_length=4, blank=True)
-    x_motivo = models.TextField("xMotivo", blank=True)
     registered_at = models.DateTimeField("registrada em", null=True, blank=True)
-    next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
-    n_attempts = models.PositiveIntegerField("tentativas", default=0)
     created_at = models.DateTimeField("criada em")
 
     class Meta:

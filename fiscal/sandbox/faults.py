@@ -14,7 +14,7 @@ from fiscal.sandbox import tables
 from fiscal.sandbox.document import Key
 from fiscal.sandbox.store import Store
 
-AT_CONNECTION = {"sem_conexao", "tls_recusado"}
+AT_CONNECTION = {"sem_conexao", "tls_recusado", "cadeia_quebrada"}
 INSTEAD = {
     "queda_antes", "cstat", "pausado", "parado", "consumo_indevido", "duplicado_fantasma",
 }  # fmt: skip

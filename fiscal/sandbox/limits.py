@@ -52,11 +52,16 @@ def block(call: Call, subject: str, seconds: float = HOUR) -> None:
 
 def check(call: Call, subject: str) -> None:
     """Refused 656 while the subject is blocked."""
+    if is_blocked(call, subject):
+        raise Refused(656)
+
+
+def is_blocked(call: Call, subject: str) -> bool:
+    """Whether it is to be answered 656 now."""
     row = call.world.store.one(
         "SELECT ate FROM bloqueios WHERE assunto = ?", f"{_who(call)} {subject}"
     )
-    if row is not None and row["ate"] > call.now.timestamp():
-        raise Refused(656)
+    return row is not None and row["ate"] > call.now.timestamp()
 
 
 def refused(call: Call, subject: str, most: int) -> None:

@@ -47,6 +47,23 @@ def after(call: Call, interested: str, nsu: int, most: int) -> list[sqlite3.Row]
     )
 
 
+def told(call: Call, interested: str, nsu: int) -> None:
+    """Remember up to where that CNPJ or CPF was told, by whatever program asked."""
+    call.world.store.run(
+        "INSERT OR REPLACE INTO leituras VALUES (?, ?, ?)", call.ambiente, interested, nsu
+    )
+
+
+def last_told(call: Call, interested: str) -> int:
+    """The last ultNSU that it was given; 0 before the first question."""
+    row = call.world.store.one(
+        "SELECT nsu FROM leituras WHERE ambiente = ? AND interessado = ?",
+        call.ambiente,
+        interested,
+    )
+    return int(row["nsu"]) if row else 0
+
+
 def deliver(call: Call, document: Document) -> None:
     """An NF-e was authorised: the summary to the recipient, the whole to autXML and carrier."""
     chave = document.key

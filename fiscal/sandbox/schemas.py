@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from importlib.resources import files
+from pathlib import Path
 
 from lxml import etree
 
@@ -66,6 +67,13 @@ _OF_CITIES = {
     "abrasf202": ("abrasf_2_02", "nfse_v2_02.xsd"),
     "abrasf204": ("abrasf_2_04", "nfse_v2-04.xsd"),
 }
+# Subitems of LC 157/2016 and LC 183/2021, which the file of model 2.04 does not list.
+_ITEMS = (
+    (b'"25.04"/>', b'"25.04"/>' + b"".join(
+        b'<xsd:enumeration value="%s"/>' % item
+        for item in (b"01.09", b"06.06", b"11.05", b"14.14", b"16.02", b"17.25", b"25.05")
+    )),
+)  # fmt: skip
 _COMPILING = threading.Lock()
 
 
@@ -90,12 +98,22 @@ class _Corrected(etree.Resolver):
         return self.resolve_string(self.read(name), context, base_url=f"xsd:///{name}")
 
 
+def _of_city(path: str, name: str) -> etree._ElementTree:
+    parser = etree.XMLParser(no_network=True)
+    if name != "abrasf204":
+        return etree.parse(path, parser)
+    raw = Path(path).read_bytes()
+    for old, new in _ITEMS:
+        raw = raw.replace(old, new, 1)
+    return etree.ElementTree(etree.fromstring(raw, parser, base_url=path))
+
+
 @functools.cache
 def _compiled(name: str) -> etree.XMLSchema:
     if name in _OF_CITIES or "/" in name:
         folder, file = _OF_CITIES.get(name) or name.split("/", 1)
         path = files("fiscal") / "schemas" / folder / file
-        return etree.XMLSchema(etree.parse(str(path), etree.XMLParser(no_network=True)))
+        return etree.XMLSchema(_of_city(str(path), name))
     package, release, root = _ROOTS[name]
     parser = etree.XMLParser(no_network=True)
     resolver = _Corrected(package, release)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -27,6 +28,7 @@ LAST_WORDS = 5.0  # seconds that requests in work have to end at a stop
 _NO_CHECK_TIME = 0x200000
 _HANDSHAKE_FAILURE = bytes([21, 3, 3, 0, 2, 2, 40])  # a TLS record: alert, fatal
 OTHER_ROOTS = "outras-raizes"
+STRANGER = "outra-cadeia"  # folder of an authority that nobody trusts
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,12 @@ def start(
     ]
     trust = Trust((authority.root, authority.intermediate), others)
     world = World(store, Clock(store), trust, Faults(store), authority)
-    server = Server(world, _context(authority, data), host, port)
+
+    @cache
+    def strange() -> ssl.SSLContext:
+        return _context(ca.make_authority(data / STRANGER), data)
+
+    server = Server(world, _context(authority, data), strange, host, port)
     steering = control.start(world, server.follow_script, control_port)
 
     def stop() -> None:
@@ -93,9 +100,17 @@ def _context(authority: ca.Authority, data: Path) -> ssl.SSLContext:
 class Server:
     """Accepts in one thread, serves every connection in one of its own."""
 
-    def __init__(self, world: World, context: ssl.SSLContext, host: str, port: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        context: ssl.SSLContext,
+        strange: Callable[[], ssl.SSLContext],
+        host: str,
+        port: int,
+    ) -> None:
         self.world = world
         self.context = context
+        self.strange = strange  # of `cadeia_quebrada`, made when it is first wanted
         self.host = host
         self.listener = _listener(host, port)
         self.port = int(self.listener.getsockname()[1])
@@ -163,7 +178,7 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         fault = self.world.faults.at_connection(self.world.clock.now().timestamp())
         if fault is not None:
-            _refuse(connection, fault)
+            self._refuse(connection, fault)
             return
         with contextlib.suppress(OSError):
             connection.settimeout(IDLE)
@@ -196,6 +211,16 @@ class Server:
             if not send(secured, reply, close=not request.keeps_alive):
                 return not reply.dropped
         return True
+
+    def _refuse(self, connection: socket.socket, fault: Fault) -> None:
+        """`cadeia_quebrada`: the certificate of an unknown authority, which the client refuses."""
+        if fault.tipo != "cadeia_quebrada":
+            _refuse(connection, fault)
+            return
+        with contextlib.suppress(OSError):
+            connection.settimeout(5)
+            reset(self.strange().wrap_socket(connection, server_side=True))
+        connection.close()
 
     def _mark(self, secured: socket.socket, *, busy: bool) -> None:
         with self.lock:

@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS caixa (
     ambiente TEXT, interessado TEXT, nsu INTEGER, esquema TEXT, chave TEXT, xml BLOB,
     PRIMARY KEY (ambiente, interessado, nsu)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS caixa_chave ON caixa (ambiente, interessado, chave);
+CREATE TABLE IF NOT EXISTS leituras (
+    ambiente TEXT, interessado TEXT, nsu INTEGER,
+    PRIMARY KEY (ambiente, interessado)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS consumo (
     assunto TEXT, momento REAL);
 CREATE INDEX IF NOT EXISTS consumo_assunto ON consumo (assunto, momento);
@@ -76,6 +79,7 @@ _EMPTIED = (
     "inutilizacoes",
     "lotes",
     "caixa",
+    "leituras",
     "notas",
     "notas_eventos",
     "notas_lotes",

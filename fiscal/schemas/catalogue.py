@@ -63,7 +63,15 @@ FILES: dict[str, tuple[str, str]] = {
     **{name: (_DELIVERY, f"{name}_v1.00.xsd") for name in ("e110130", "e110131")},
     **{
         name: (_OURS, f"{name}.xsd")
-        for name in ("e110001", "e110112", "e110750", "e110751", "e112150")
+        for name in (
+            "e110001",
+            "e110112",
+            "e110750",
+            "e110751",
+            "e112150",
+            "e211128",
+            "e211130",
+        )
     },
     **dict.fromkeys(("e111500", "e111501"), (_OURS, "e111500.xsd")),
     **dict.fromkeys(("e111502", "e111503"), (_OURS, "e111502.xsd")),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 _LETTERS = "NT Conjunta 2025.001: CNPJ and keys may hold letters since 2026-07-06"
 _NATIONAL_LETTERS = "national package of 2026-07-27: CNPJ and keys may hold letters"
 _REPLACED = "Anexo I, NAC-14: cStat 101 is an NFS-e that replaces another"
+_NEW_ITEMS = "LC 157/2016 and LC 183/2021: subitems that model 2.03 has and the file of 2.04 lost"
 _PROTOCOL = "TProt of tiposBasico_v4.00: protocols of 15 or 17 digits"
 
 EVENT_ID = "ID[0-9]{12}[0-9A-Z]{12}[0-9]{28}"
@@ -29,11 +30,12 @@ class Overlay:
     old: str
     new: str
     reason: str
+    prefix: str = "xs"
 
     def fits(self, text: str) -> bool:
         """Whether `old` still stands in the very type that `after` opens."""
         start = text.find(self.after)
-        end = text.find("</xs:simpleType>", start)
+        end = text.find(f"</{self.prefix}:simpleType>", start)
         return start >= 0 and text.find(self.old, start, end) >= 0
 
     def apply(self, text: str) -> str:
@@ -87,6 +89,20 @@ def _national() -> list[Overlay]:
     ]
 
 
+def _service_items() -> list[Overlay]:
+    """Subitems of LC 116, each behind the one before it."""
+    after = (
+        ("01.08", "01.09"), ("06.05", "06.06"), ("11.04", "11.05"), ("14.13", "14.14"),
+        ("16.01", "16.02"), ("17.24", "17.25"), ("25.04", "25.05"),
+    )  # fmt: skip
+    where = ("fiscal/abrasf_2_04", "nfse_v2-04.xsd", 'name="tsItemListaServico"')
+    item = '<xsd:enumeration value="%s"/>'
+    return [
+        Overlay(*where, f"{item % old}\n", f"{item % old}{item % new}\n", _NEW_ITEMS, "xsd")
+        for old, new in after
+    ]
+
+
 OVERLAYS: tuple[Overlay, ...] = (
     Overlay(
         "nfe/schemas/v4_0",
@@ -119,6 +135,7 @@ OVERLAYS: tuple[Overlay, ...] = (
     *_basic_types("nfe_entrega"),
     *_basic_types("nfe_insucesso"),
     *_national(),
+    *_service_items(),
 )
 
 

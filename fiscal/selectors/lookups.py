@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from fiscal.errors import InvalidRequest
+from fiscal.tables import nfse_cities
 from fiscal.tables.directories import CEPS, CNPJS, Found
 from fiscal.tables.registers import Entry, Register, register
 from lib import br
@@ -134,6 +135,39 @@ def entry_of(lookup: Lookup, code: str) -> Entry:
 
 
 # --- CEP -----------------------------------------------------------------------------------------
+
+
+def search_services(code: str, wanted: Mapping[str, str], *, offset: int) -> Page:
+    """What the service list of a municipality has of a code, as it begins, and of a text.
+
+    Raises NotFound for no municipality.
+    """
+    part, start = br.fold(wanted.get("descricao", "")), _item(wanted.get("codigo", ""))
+    found = [
+        row
+        for row in _services(code)
+        if _item(row["codigo"]).startswith(start) and part in br.fold(row["descricao"])
+    ]
+    return Page(found[offset : offset + MUNICIPIOS_PAGE], len(found))
+
+
+def service_of(code: str, item: str) -> Entry:
+    """One item of that list: 0107, 1.07 and 01.07 are one. Raises NotFound."""
+    wanted = _item(item).zfill(4)
+    for row in _services(code):
+        if _item(row["codigo"]) == wanted:
+            return row
+    raise NotFound("Item da lista de serviço não encontrado")
+
+
+def _services(code: str) -> tuple[Entry, ...]:
+    return nfse_cities.services(str(entry_of(LOOKUPS["municipios"], code)["codigo_municipio"]))
+
+
+def _item(text: str) -> str:
+    """Four digits, or as many of the first ones as there are: 01 of 1. and of 01."""
+    group, point, rest = text.strip().partition(".")
+    return _NOT_CODE.sub("", (group.zfill(2) if point else group) + rest)
 
 
 def search_ceps(wanted: Mapping[str, str], *, offset: int) -> Page:

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from django.db import models
 
 from fiscal.errors import DocumentNotFound
-from fiscal.models import Archive, Company, NoteState, ServiceNote, ServiceSeries
+from fiscal.models import (
+    Archive,
+    Company,
+    MunicipalParameter,
+    NoteState,
+    ServiceNote,
+    ServiceSeries,
+)
 from lib import postgres
 from lib.compiled import CompiledInsert, CompiledQuery, CompiledUpdate
 
@@ -16,6 +23,7 @@ NOT_FOUND = "Nota fiscal não encontrada"
 _MOMENT = datetime(1901, 2, 3, 4, 5, 6, 7, tzinfo=UTC)
 _NOTE = [one.attname for one in ServiceNote._meta.concrete_fields]
 _COMPANY = [one.attname for one in Company._meta.concrete_fields if one.attname != "logo"]
+_PARAMETER_COLUMNS = [one.attname for one in MunicipalParameter._meta.concrete_fields]
 # What a note is from its acceptance on; everything else may change on its way.
 _LASTING = frozenset({"id", "account", "company", "ambiente", "tipo", "ref", "created_at"})
 _INSERT = CompiledInsert(ServiceNote)
@@ -65,6 +73,12 @@ _LOCKED_BY_REF = CompiledQuery(
     marks=(None, "the environment", "nfseX", "the ref"),
 )
 _COMPANY_BY_ID = CompiledQuery(lambda pk: Company.objects.filter(pk=pk).values_list(*_COMPANY))
+_PARAMETER = CompiledQuery(
+    lambda ambiente, name: MunicipalParameter.objects.filter(
+        ambiente=ambiente, name=name
+    ).values_list(*_PARAMETER_COLUMNS),
+    marks=("the environment", "the name"),
+)
 _HOLDERS = CompiledQuery(
     lambda company, ambiente, municipality, series, number: ServiceNote.objects.filter(
         company_id=company,
@@ -198,6 +212,12 @@ def _one(rows: list[object], company: Company | None = None) -> ServiceNote:
     if not rows:
         raise ServiceNote.DoesNotExist
     return _note(rows[0], company)
+
+
+def parameter(ambiente: str, name: str) -> MunicipalParameter | None:
+    """What is known of a city under that name."""
+    rows = _PARAMETER.rows(ambiente, name)
+    return MunicipalParameter.from_db("default", _PARAMETER_COLUMNS, rows[0]) if rows else None
 
 
 def _note(row: object, company: Company | None) -> ServiceNote:

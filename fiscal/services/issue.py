@@ -38,6 +38,7 @@ from fiscal.services.signing_step import LEASE, NORMAL, OFFLINE, Mode
 from fiscal.services.transmit import Sending
 from lib import clock
 from lib.br import document_kind, normalise_document
+from lib.kept_json import kept
 
 NFE, NFCE = contingency.NFE, contingency.NFCE
 # They take batches only, never a synchronous NF-e (fiscal-api §2.3).
@@ -78,7 +79,7 @@ def issue_document(
     read = signing_step.prepared if is_now else signing_step.checked
     data = read(company, body, modelo=modelo, ambiente=ambiente, now=now, offline=offline)
     accepted = _Accepted(
-        company, ambiente, modelo, ref, dict(body), data, offline, is_now, certificate, now
+        company, ambiente, modelo, ref, kept(dict(body)), data, offline, is_now, certificate, now
     )
     document = accepted.keep()
     return delivery.issue_now(document.pk, accepted.sending) if is_now else document

@@ -20,6 +20,7 @@ from fiscal.documents.nfsen import rate_rules
 from fiscal.documents.service import NFSEN, Declared
 from fiscal.errors import CertificateExpired, NoCertificate
 from fiscal.models import Company, MunicipalParameter
+from fiscal.selectors.service_notes import parameter
 from fiscal.services import certificates
 from lib import clock
 from lib.errors import FieldError
@@ -79,7 +80,7 @@ def refresh(row_id: int) -> None:
 
 
 def _known(name: str, *, ambiente: str, now: datetime) -> MunicipalParameter | None:
-    row = MunicipalParameter.objects.filter(ambiente=ambiente, name=name).first()
+    row = parameter(ambiente, name)
     if row is None:
         return _first(name, ambiente, now)
     if now - row.asked_at >= (FRESH if row.status else AGAIN):
@@ -96,7 +97,7 @@ def _first(name: str, ambiente: str, now: datetime) -> MunicipalParameter | None
         with transaction.atomic():
             row.save()
     except IntegrityError:
-        return MunicipalParameter.objects.filter(ambiente=ambiente, name=name).first()
+        return parameter(ambiente, name)
     if _is_inside():
         # No network inside a transaction: the next note will know.
         enqueue("fiscal.services.nfse_parameters.refresh", row.pk)

@@ -7,6 +7,9 @@ notes.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +41,7 @@ from fiscal.tables import nfse_cities, places
 from lib import clock
 from lib.br import document_kind, normalise_document
 from lib.errors import Conflict, FieldError, NotFound
+from lib.kept_json import kept
 
 MAX_NOTES = 1000
 LONGEST_REF = 240  # the notes add their place to it
@@ -45,6 +49,7 @@ _NFE = 55
 _DEFAULT_LAYOUT = "sao-paulo-001"
 _HAS_SERVICE = "O município recebe notas por web service: use /v2/nfse."
 _OTHER_BODY = "Já existe um lote de RPS com esta referência e outro conteúdo."
+_NAMED = re.compile(r'^Parâmetro "([^"]+)"')
 
 
 class BatchNotFound(NotFound):
@@ -54,10 +59,13 @@ class BatchNotFound(NotFound):
 def create_batch(company: Company, *, ambiente: str, ref: str, body: Mapping[str, Any]) -> RpsBatch:
     """The batch of `ref`: its notes numbered and waiting `em_lote`, its file kept.
 
-    A repeated request finds the first. Raises InvalidRequest for the ref and the CNPJ,
-    IssuerForbidden, NotEnabled, RecordInvalid with every fault of every note, and Conflict for
-    another body under the same ref.
+    A repeated request finds the first; without a ref (§1.3) the body names the batch, so that a
+    client that repeats a lost answer gets the same file and not the same notes twice. Raises
+    InvalidRequest for the ref and the CNPJ, IssuerForbidden, NotEnabled, RecordInvalid with every
+    fault of every note, and Conflict for another body under the same ref.
     """
+    body = kept(dict(body))
+    ref = ref or _ref_of(body)
     refuse_ref(ref, modelo=_NFE)
     if len(ref) > LONGEST_REF:
         raise InvalidRequest(f'Parâmetro "ref" inválido: use até {LONGEST_REF} caracteres.')
@@ -100,6 +108,12 @@ def file_name(batch: RpsBatch) -> str:
     return f"lote-rps-{batch.pk}.txt"
 
 
+def _ref_of(body: Mapping[str, Any]) -> str:
+    """The ref of a batch that its client does not name: of its contents, whatever their order."""
+    written = json.dumps(body, sort_keys=True).encode()
+    return f"lote-{hashlib.sha256(written).hexdigest()[:24]}"
+
+
 def _found(company: Company, ambiente: str, ref: str) -> RpsBatch | None:
     found: RpsBatch | None = RpsBatch.objects.filter(
         company=company, ambiente=ambiente, ref=ref
@@ -108,7 +122,7 @@ def _found(company: Company, ambiente: str, ref: str) -> RpsBatch | None:
 
 
 def _same(batch: RpsBatch, body: Mapping[str, Any]) -> RpsBatch:
-    if batch.payload != dict(body):
+    if batch.payload != body:
         raise Conflict(_OTHER_BODY)
     return batch
 
@@ -154,6 +168,8 @@ class _Asked:
     def layout(self) -> str:
         """The layout of the file that the city reads; refuses whoever else may not ask."""
         self._refuse_issuer()
+        if not self.city:
+            raise _missing("prestador.codigo_municipio")
         if places.municipality(self.city) is None:
             raise _missing("prestador.codigo_municipio", "Município inexistente.")
         known = nfse_cities.cities().get(self.city)
@@ -211,7 +227,7 @@ class _Asked:
             ambiente=self.ambiente,
             ref=self.ref,
             layout=layout,
-            payload=dict(self.body),
+            payload=self.body,
             created_at=self.now,
         )
         made = [self._numbered(index, one) for index, one in enumerate(declared)]
@@ -260,5 +276,6 @@ def _missing(field: str, text: str = "") -> RecordInvalid:
 
 def _faults(index: int, error: InvalidRequest | SchemaInvalid) -> list[FieldError]:
     if not error.erros:
-        return [FieldError(_place(index, ""), error.mensagem)]
+        named = _NAMED.match(error.mensagem)  # the first that is missing
+        return [FieldError(_place(index, named[1] if named else ""), error.mensagem)]
     return [FieldError(_place(index, one.campo), one.mensagem) for one in error.erros]

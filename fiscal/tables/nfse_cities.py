@@ -64,6 +64,22 @@ def _corrections(name: str) -> dict[str, tuple[str, str]]:
     return {row["codigo"]: (row["mensagem"], row["correcao"]) for row in rows}
 
 
+def services(code: str) -> tuple[dict[str, Any], ...]:
+    """The service list of a city whose system is spoken here, by item; empty for others.
+
+    The items are those of LC 116, which binds every city; the rate is the city's own law, which
+    no table here has.
+    """
+    city = cities().get(code)
+    return _services() if city is not None and city.family else ()
+
+
+@cache
+def _services() -> tuple[dict[str, Any], ...]:
+    rows = read_rows((FOLDER / "nfse" / "lc116.csv").read_bytes())
+    return tuple({**row, "tax_rate": None} for row in rows)
+
+
 def shown(code: str) -> dict[str, Any]:
     """What §17.5 tells of a city beyond its name; only the first two where it is not served."""
     city = cities().get(code)

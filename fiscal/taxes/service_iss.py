@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from fiscal.tables.places import municipality
 from fiscal.taxes.rounding import CENT, WIDE, ZERO
 from fiscal.taxes.withholding import LAW, RULE, Line, Rounding, in_cents, percent_br, share
 from lib.money import brl
@@ -159,11 +160,17 @@ def _not_withheld(service: Service) -> str:
     return text
 
 
+def _named(city: str) -> str:
+    """As people say it: the memory is read by staff."""
+    found = municipality(city)
+    return f"{found.name}/{found.uf}" if found else city or "município não informado"
+
+
 def _due_text(service: Service, base: Decimal, rate: Decimal, city: str, at_place: bool) -> str:
     text = f"{brl(service.amount)}"
     if base != service.amount:
         text += f" menos deduções e descontos = {brl(base)}"
-    text += f", {percent_br(rate)}. Devido em {city or 'município não informado'}: "
+    text += f", {percent_br(rate)}. Devido em {_named(city)}: "
     text += "local da prestação (art. 3º)." if at_place else "estabelecimento do prestador."
     if rate and not LEAST <= rate <= MOST:
         text += f" Atenção: a alíquota vai de {LEAST}% a {MOST}% (LC 116/2003, arts. 8º e 8º-A)."

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import api_load, fiscal_lab
 from benchmarks.api_load import Call, Load
-from benchmarks.fiscal_lab import Authority, Site
+from benchmarks.fiscal_lab import Authority, Site, Work
 from benchmarks.lab import POSTGRES, Lab
 from benchmarks.report import Row
 from support.issuing import nfce_body, nfe_body
@@ -44,32 +43,6 @@ def measure(lab: Lab) -> Iterator[Row]:
             yield from bench.sales(site)
             yield from bench.queued(site)
             yield from bench.slow(site)
-
-
-@dataclass(frozen=True)
-class _Cost:
-    """Milliseconds of processor that one document took, by process."""
-
-    ms: dict[str, float]
-
-    def row(self, name: str) -> Row:
-        parts = ", ".join(f"{who} {ms:.0f}" for who, ms in self.ms.items())
-        return Row(f"{name}: processador", sum(self.ms.values()), f"ms por nota ({parts})")
-
-
-class _Work:
-    """What the processes work from now on; a process without number is not there."""
-
-    def __init__(self, pids: dict[str, int]) -> None:
-        self.pids = {who: pid for who, pid in pids.items() if pid}
-        self.before = self._now()
-
-    def each(self, n: int) -> _Cost:
-        now = self._now()
-        return _Cost({who: (now[who] - self.before[who]) / n * 1000 for who in self.pids})
-
-    def _now(self) -> dict[str, float]:
-        return {who: fiscal_lab.cpu_seconds(pid) for who, pid in self.pids.items()}
 
 
 class _Bench:
@@ -201,8 +174,8 @@ class _Bench:
         found: dict[str, float] = self._case("wait", company=self.at["company"], prefix=prefix, n=n)
         return found
 
-    def _work(self, **pids: int) -> _Work:
-        return _Work({**pids, "banco": self.database, "sandbox": self.authority.pid})
+    def _work(self, **pids: int) -> Work:
+        return Work({**pids, "banco": self.database, "sandbox": self.authority.pid})
 
     # --- load --------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.lab import PATHS, POSTGRES, ROOT
+from benchmarks.report import Row
 
 from devtools.serve import WEB
 
@@ -175,3 +176,29 @@ def _below(pid: int) -> list[int]:
             for child in map(int, children.read_text().split()):
                 found += [child, *_below(child)]
     return found
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Milliseconds of processor that one document took, by process."""
+
+    ms: dict[str, float]
+
+    def row(self, name: str) -> Row:
+        parts = ", ".join(f"{who} {ms:.0f}" for who, ms in self.ms.items())
+        return Row(f"{name}: processador", sum(self.ms.values()), f"ms por nota ({parts})")
+
+
+class Work:
+    """What the processes work from now on; a process without number is not there."""
+
+    def __init__(self, pids: dict[str, int]) -> None:
+        self.pids = {who: pid for who, pid in pids.items() if pid}
+        self.before = self._now()
+
+    def each(self, n: int) -> Cost:
+        now = self._now()
+        return Cost({who: (now[who] - self.before[who]) / n * 1000 for who in self.pids})
+
+    def _now(self) -> dict[str, float]:
+        return {who: cpu_seconds(pid) for who, pid in self.pids.items()}

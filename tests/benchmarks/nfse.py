@@ -49,12 +49,17 @@ def _run(lab: Lab) -> Iterator[Row]:
         ca = str(authority.ca_folder)
         first = lab.case("nfse_steps.seed", engine, ca=ca, n=4)["account"]
         month = lab.case("nfse_steps.seed", engine, ca=ca, n=n)["account"]
-        with fiscal_lab.queue(env, workers=WORKERS):
+        pids = {"banco": lab.case("fiscal_steps.database", engine), "sandbox": authority.pid}
+        with fiscal_lab.queue(env, workers=WORKERS) as queue:
             _billed(lab, engine, first, 4)  # certificates opened, what the city is known to want
+            work = fiscal_lab.Work({"fila": queue, **pids})
             seconds = _billed(lab, engine, month, n)
+            cost = work.each(n)
     rate = n / seconds
+    name = f"NFS-e, {n} faturas de um mês, {WORKERS} processos, da fatura à autorização"
+    yield cost.row(name)
     yield Row(
-        f"NFS-e, {n} faturas de um mês, {WORKERS} processos, da fatura à autorização",
+        name,
         rate,
         f"notas/s ({seconds:.0f} s)",
         target=f"≥ {LEAST_PER_SECOND}/s" if has_target else "",

@@ -21,7 +21,7 @@ from billing.admin.collection import (
     OTHER_ORGANIZATION,
     PAYOUT_PARTS,
 )
-from billing.admin.nfses import INVALID_CNAE, INVALID_CODE, INVALID_FIELDS, INVALID_ITEM
+from billing.admin.nfse_templates import INVALID_CNAE, INVALID_CODE, INVALID_FIELDS, INVALID_ITEM
 from billing.models import ChargeTemplate, EmailTemplate, FinancialAccount, Nfse, NfseTemplate
 
 pytestmark = pytest.mark.django_db

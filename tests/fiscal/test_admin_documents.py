@@ -383,7 +383,7 @@ def test_a_batch_is_confirmed_with_its_count_sum_and_what_is_left_out(staff, com
 
     text = asked.content.decode()
     assert "2 documento(s), R$\xa020,00" in text
-    assert "1 ficam de fora" in text
+    assert "1 fica de fora" in text
     assert queued_before == 0
     assert OrmQ.objects.count() == 2
     assert "2 documento(s) na fila" in said(confirmed)

@@ -423,26 +423,37 @@ def test_a_distribution_is_unpacked() -> None:
 
 
 @pytest.mark.parametrize("broken", ["AAAA", "H4sI", "%%%"])
-def test_a_damaged_doc_zip_makes_the_page_unreadable(broken: str) -> None:
+def test_a_damaged_doc_zip_spares_those_beside_it(broken: str) -> None:
+    """DIS-3: it is kept as it came, and does not stop the distribution for ever."""
     body = (
-        f'<retDistDFeInt xmlns="{NS}" versao="1.01"><cStat>138</cStat><ultNSU>1</ultNSU>'
-        f'<loteDistDFeInt><docZip NSU="1" schema="x">{broken}</docZip></loteDistDFeInt>'
-        "</retDistDFeInt>"
+        f'<retDistDFeInt xmlns="{NS}" versao="1.01"><cStat>138</cStat><ultNSU>2</ultNSU>'
+        f'<loteDistDFeInt><docZip NSU="1" schema="x">{broken}</docZip>{doc_zip("2", "y", b"<y/>")}'
+        "</loteDistDFeInt></retDistDFeInt>"
     )
 
-    with pytest.raises(Unreadable, match="docZip"):
-        read(soap(body), "retDistDFeInt")
+    found = read(soap(body), "retDistDFeInt").distribution
+
+    assert found is not None
+    damaged, good = found.documents
+    assert (damaged.nsu, damaged.content) == ("1", broken.encode())
+    assert "docZip" in damaged.fault
+    assert (good.content, good.fault) == (b"<y/>", "")
 
 
-def test_a_doc_zip_that_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_doc_zip_that_grows_without_end_is_not_unpacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(answers, "MAX_UNPACKED", 1000)
     body = (
         f'<retDistDFeInt xmlns="{NS}"><cStat>138</cStat>{doc_zip("1", "x", b"0" * 5000)}'
         "</retDistDFeInt>"
     )
 
-    with pytest.raises(Unreadable, match="grande demais"):
-        read(body, "retDistDFeInt")
+    found = read(body, "retDistDFeInt").distribution
+
+    assert found is not None
+    assert "grande demais" in found.documents[0].fault
+    assert len(found.documents[0].content) < 100
 
 
 def test_the_register_is_read() -> None:

@@ -15,6 +15,8 @@ from support.authority import Call, Server, client, serving, slowly
 
 from fiscal.authorities import connections, tls, transport
 from fiscal.authorities.base import Credentials, Lost, Misconfigured, NotSent
+from fiscal.authorities.national.answers import refusal
+from fiscal.authorities.rest import Rest
 from fiscal.authorities.transport import Limits, Reply
 
 OK = b"<retConsStatServ><cStat>107</cStat></retConsStatServ>"
@@ -70,7 +72,7 @@ def test_the_body_and_the_content_type_arrive_as_given(server: Server) -> None:
 
 
 def test_a_name_that_does_not_resolve_is_not_sent(server: Server) -> None:
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent, match=r"Sem conexão com sefaz.invalid:[0-9]+: Failed to resolve"):
         post(server, host="sefaz.invalid")
 
     assert server.n_connections == 0
@@ -80,7 +82,7 @@ def test_a_refused_connection_is_not_sent(server: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         server.port = free.getsockname()[1]
 
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent, match=r"Sem conexão com localhost:[0-9]+: Failed to establish"):
         post(server)
 
 
@@ -262,6 +264,27 @@ def test_an_endless_answer_is_cut_off(server: Server, monkeypatch: pytest.Monkey
 
     with pytest.raises(Lost, match="mais de 100000 bytes"):
         post(server)
+
+
+def test_the_wait_that_an_authority_asks_for_is_told_in_seconds(server: Server) -> None:
+    """Of NFS-e: HTTP 429 says that nothing was taken."""
+    there = Rest(server.url(host="localhost"), client("PADARIA:11222333000181"), server.ca_file)
+    for header, seconds in (
+        ("600", 600),
+        (" 7 ", 7),
+        ("Fri, 01 Jan 2027 00:00:00 GMT", 0),
+        ("", 0),
+    ):
+        server.do = lambda call, header=header: call.answer(
+            b"{}", status="429 Too Many", Retry_After=header
+        )
+
+        reply = there.post("nfse", b"{}", limits=QUICK)
+
+        assert (reply.status, reply.retry_after) == (429, seconds)
+        with pytest.raises(NotSent) as told:
+            refusal(reply)
+        assert told.value.wait == seconds
 
 
 # --- the certificate is refused: nothing was processed

@@ -139,7 +139,7 @@ def test_a_code_that_does_not_exist_is_not_found(nfe):
         "cfops/5199": "CFOP não encontrado",
         "codigos_cnae/0000000": "CNAE não encontrado",
         "municipios/9999999": "Município não encontrado",
-        "municipios/3550308/itens_lista_servico/01.01": "Item da lista de serviço não encontrado",
+        "municipios/3550308/itens_lista_servico/99.01": "Item da lista de serviço não encontrado",
     }.items():
         answer = nfe.get(path)
         assert answer.status_code == 404
@@ -278,13 +278,40 @@ def test_a_wrong_parameter_of_municipalities_is_refused(nfe, query):
     assert next(iter(query)) in answer.json()["mensagem"]
 
 
-@pytest.mark.parametrize("name", ["itens_lista_servico", "codigos_tributarios_municipio"])
-def test_the_lists_of_a_municipality_are_empty(nfe, name):
-    answer = nfe.get(f"municipios/3550308/{name}", descricao="transporte")
+def test_a_municipality_that_is_served_lists_the_items_of_lc_116(nfe):
+    whole = nfe.get("municipios/3550308/itens_lista_servico")
+    assert (len(whole.json()), whole["X-Total-Count"]) == (100, "200")
+    rest = nfe.get("municipios/3550308/itens_lista_servico", offset="100").json()
+    codes = [one["codigo"] for one in (*whole.json(), *rest)]
+    assert codes == sorted(set(codes))
+    # Those that LC 157/2016 and LC 183/2021 added; those that were vetoed are none.
+    assert {"01.09", "06.06", "11.05", "14.14", "16.02", "17.25", "25.05"} <= set(codes)
+    assert not {"03.01", "07.14", "07.15", "13.01", "17.07"} & set(codes)
+    for written in ("01.07", "1.07", "0107", "107"):
+        one = nfe.get(f"municipios/3550308/itens_lista_servico/{written}").json()
+        assert one["codigo"] == "01.07"
+        assert one["descricao"].startswith("Suporte técnico em informática")
+        assert one["tax_rate"] is None
+    for wanted, n in (
+        ({"codigo": "01"}, 9), ({"codigo": "1."}, 9), ({"codigo": "1.0"}, 9),
+        ({"codigo": "9999"}, 0), ({"descricao": "LEASING"}, 2),
+        ({"codigo": "15", "descricao": "leasing"}, 1),
+    ):  # fmt: skip
+        found = nfe.get("municipios/3550308/itens_lista_servico", **wanted)
+        assert (len(found.json()), found["X-Total-Count"]) == (n, str(n)), wanted
+    # Not implemented here, so nothing is told of its list.
+    assert nfe.get("municipios/4106902/itens_lista_servico").json() == []
+    assert nfe.get("municipios/4106902/itens_lista_servico/01.07").status_code == 404
+    missing = nfe.get("municipios/1234567/itens_lista_servico").json()
+    assert missing["mensagem"] == "Município não encontrado"
+
+
+def test_the_own_codes_of_a_municipality_have_no_common_source(nfe):
+    answer = nfe.get("municipios/3550308/codigos_tributarios_municipio", descricao="transporte")
 
     assert (answer.json(), answer["X-Total-Count"]) == ([], "0")
-    assert nfe.get(f"municipios/3550308/{name}/1").status_code == 404
-    assert nfe.get(f"municipios/1234567/{name}").json()["mensagem"] == "Município não encontrado"
+    assert nfe.get("municipios/3550308/codigos_tributarios_municipio/1").status_code == 404
+    assert nfe.get("municipios/1234567/codigos_tributarios_municipio").status_code == 404
 
 
 # --- newer lists ---------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from support.v2 import fiscal_token, v2
 
 from accounts.models import AuditEvent
 from fiscal.models import BlockedEmail, Company, FiscalDocument, MailMessage
-from fiscal.services import mail, notices, printing
+from fiscal.services import mail_sending, notices, printing
 from fiscal.services.companies import closed
 from fiscal.services.delivery import advance
 from fiscal.services.events import register_cancellation
@@ -383,7 +383,7 @@ def test_pauses_grow_and_end(told, authority, nfe, settings, at_moment):
     use_server(told, 1)  # nobody listens there
     issued(nfe)
     pauses = []
-    for _ in range(len(mail.PAUSES)):
+    for _ in range(len(mail_sending.PAUSES)):
         now = clock.now()
         work_off()
         row = MailMessage.objects.get()

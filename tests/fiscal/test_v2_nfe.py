@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -254,3 +255,14 @@ def test_numbers_of_json_are_taken_and_kept_exactly(company, sandbox, nfe):
     document = FiscalDocument.objects.get()
     assert str(document.total) == "21.00"
     assert document.payload["items"][0]["valor_unitario_comercial"] == "10.5"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_means_the_same_when_the_queue_reads_it_again(sandbox, nfe):
+    body = json.dumps(nfe_body(modalidade_frete="FRETE", items=[item(quantidade_comercial="QTD")]))
+    raw = body.replace('"FRETE"', "9.0").replace('"QTD"', "2e0")
+
+    assert nfe.post("nfe", raw, ref="n1").status_code == 202
+    work_off()
+
+    assert nfe.get("nfe/n1").json()["status"] == "autorizado"

@@ -157,6 +157,10 @@ def hook(world: World) -> dict[str, Any]:
     return {"event": "nfe", "url": "https://8.8.8.8/avisos", "cnpj": world["cnpj"]}
 
 
+RECEIVED_BODIES = {
+    "/manifesto": given(tipo="ciencia"),
+    "/evento": given(tipo_evento="aceite_debito", aceite=True),
+}
 ISSUE = Line(query=f"ref={REF}-novo", strangers=elsewhere(FORBIDDEN))
 LIST = Line(query="cnpj=11222333000181", strangers=elsewhere(FORBIDDEN))
 # The account's own token knows no company of another account.
@@ -259,7 +263,7 @@ TABLE: dict[str, Line] = {
     "v2/nfses_recebidas": LIST,
     "v2/nfsens_recebidas": LIST,
     **{
-        f"v2/{resource}/<chave>{rest}": of(RECEIVED, post=body)
+        f"v2/{resource}/<chave>{rest}": of(RECEIVED, post=body, delete=body)
         for resource, rests in {
             "nfes_recebidas": (
                 "",
@@ -267,13 +271,14 @@ TABLE: dict[str, Line] = {
                 "/cancelamento.xml",
                 "/carta_correcao.xml",
                 "/manifesto",
+                "/evento",
                 "/hook",
             ),
             "nfses_recebidas": ("", ".<form>", "/hook"),
             "nfsens_recebidas": ("", ".<form>", "/hook"),
         }.items()
         for rest in rests
-        for body in (given(tipo="ciencia") if rest == "/manifesto" else given(),)
+        for body in (RECEIVED_BODIES.get(rest, given()),)
     },
     "notas_fiscais/NFe<chave>/recebida.pdf": replace(FILE, segments={"chave": "received"}),
     "notas_fiscais_consumidor/NFe<chave>.html": replace(FILE, segments={"chave": "chave_nfce"}),

@@ -65,6 +65,7 @@ CANCELLING: tuple[Rule, ...] = (
 CONNECTING: tuple[Rule, ...] = (
     {"tipo": "sem_conexao", "vezes": 3},
     {"tipo": "tls_recusado", "vezes": 3},
+    {"tipo": "cadeia_quebrada", "vezes": 3},
     {"tipo": "sem_conexao", "parametros": {"segundos": 1}},
 )
 

@@ -11,7 +11,7 @@ from fiscal.authorities.base import Credentials, Lost
 from fiscal.authorities.municipal import abrasf_reading as reading
 from fiscal.authorities.municipal import messages, soap
 from fiscal.authorities.municipal.abrasf_values import of_declaration, of_note
-from fiscal.authorities.municipal.checks import check
+from fiscal.authorities.municipal.checks import check, refuse_code, rehearse
 from fiscal.authorities.municipal.profiles import Profile
 from fiscal.authorities.municipal.soap import ASKING, CHANGING, Answered
 from fiscal.authorities.municipal.tree import checked, written
@@ -64,7 +64,7 @@ class Abrasf:
     # --- issuing -----------------------------------------------------------------------------
 
     def check(self, declared: Declared) -> Sequence[FieldError]:
-        return check(declared, self._family)
+        return check(declared, self._family) or rehearse(declared, self)
 
     def build(self, declared: Declared, identity: RpsIdentity, *, signer: Signer) -> Prepared:
         """The message of the best operation that the city has, valid and signed inside out."""
@@ -191,7 +191,11 @@ class Abrasf:
     def build_cancellation(
         self, note: NoteRef, *, code: str, reason: str, now: datetime, signer: Signer
     ) -> Prepared:
-        """CancelarNfseEnvio; `reason` has no place in the model and stays with us."""
+        """CancelarNfseEnvio; `reason` has no place in the model and stays with us.
+
+        Raises InvalidRequest for a code that the city does not take (ABR-7).
+        """
+        refuse_code(code, self._family)
         values = of_note(note, code=code or self._family.cancel_codes[0])
         order_id = f"C{only_alphanumeric(note.number)}"
         content = written(self._version["cancelamento"], values)

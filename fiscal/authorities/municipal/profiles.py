@@ -11,8 +11,13 @@ from django.conf import settings
 
 from fiscal.authorities.base import NotOffered
 from fiscal.authorities.municipal import messages
+from fiscal.authorities.municipal.tree import leaves
 from fiscal.authorities.provider import Features, Provider
 from fiscal.tables import nfse_cities, places
+from fiscal.tables.loaders import yaml_table
+
+# Where the messages of a protocol are described: the file, and what holds its versions.
+_TABLES = {"abrasf": ("abrasf", "versoes"), "paulistana": ("paulistana", "layouts")}
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,16 @@ class Profile:
             polls=family.operations[0] == "RecepcionarLoteRps",
             resends_safely=family.resends_safely,
             received=family.received,
+            carries=_carried(family.protocol, family.version),
         )
+
+
+@cache
+def _carried(protocol: str, version: str) -> frozenset[str]:
+    """The values of an RPS of that version."""
+    table, of_versions = _TABLES[protocol]
+    tree = yaml_table(f"nfse/{table}.yaml")[of_versions][version]["rps"]
+    return frozenset(leaves(tree))
 
 
 @cache

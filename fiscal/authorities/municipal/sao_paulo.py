@@ -14,7 +14,7 @@ from typing import Any
 from fiscal.authorities.base import Credentials, Lost, Misconfigured, NotSent
 from fiscal.authorities.municipal import messages, soap
 from fiscal.authorities.municipal import sao_paulo_reading as reading
-from fiscal.authorities.municipal.checks import check
+from fiscal.authorities.municipal.checks import check, rehearse
 from fiscal.authorities.municipal.profiles import Profile
 from fiscal.authorities.municipal.sao_paulo_checks import reform_faults
 from fiscal.authorities.municipal.sao_paulo_values import layout_of, of_declaration, of_note
@@ -65,9 +65,9 @@ class SaoPaulo:
     # --- issuing -----------------------------------------------------------------------------
 
     def check(self, declared: Declared) -> Sequence[FieldError]:
-        found = check(declared, self._family)
         layout = layout_of(declared, self._family)
-        return [*found, *reform_faults(declared, layout)]
+        found = [*check(declared, self._family), *reform_faults(declared, layout)]
+        return found or rehearse(declared, self)
 
     def build(self, declared: Declared, identity: RpsIdentity, *, signer: Signer) -> Prepared:
         """PedidoEnvioRPS, or a lot of one where the profile prefers lots; signed and valid."""

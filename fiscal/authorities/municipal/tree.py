@@ -67,10 +67,11 @@ def _fields(tree: Tree, steps: list[str]) -> list[str]:
         if isinstance(node, str) or step not in node:
             return []
         node = node[step]
-    return list(_leaves(node))
+    return list(leaves(node))
 
 
-def _leaves(node: Any) -> list[str]:
+def leaves(node: Any) -> list[str]:
+    """The names of the values of a tree."""
     if isinstance(node, str):
         return [node]
-    return [name for below in node.values() for name in _leaves(below)]
+    return [name for below in node.values() for name in leaves(below)]

@@ -25,8 +25,8 @@ _NOTHING = frozenset(("E2220", "E2215"))  # both say: nothing beyond that NSU
 class Distributed:
     """One document of the distribution. `kind` is TipoDocumento, `event_kind` TipoEvento as told.
 
-    `content` is empty, and `fault` says why, for one that could not be unpacked: its NSU counts
-    all the same.
+    For one that could not be unpacked `fault` says why, and `content` is the text as it came: its
+    NSU counts all the same.
     """
 
     nsu: int
@@ -98,9 +98,10 @@ def _says_nothing_new(reply: Reply) -> bool:
 
 def _documents(body: Body) -> Iterator[Distributed]:
     for row in (*body.rows("loteDFe"), *body.rows("eventos")):
-        content, fault = b"", ""
+        text = row.text("arquivoXml")
+        content, fault = text.encode(), ""
         try:
-            content = answers.document(row.text("arquivoXml"))
+            content = answers.document(text)
         except ValueError as error:
             fault = str(error)
         yield Distributed(

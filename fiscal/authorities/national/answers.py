@@ -93,7 +93,8 @@ def refusal(reply: Reply) -> tuple[ProviderMessage, ...]:
     if reply.status in _REFUSED_AT_THE_DOOR or any(m.code in _TRANSPORT_CODES for m in found):
         raise Misconfigured(f"O sistema nacional recusou: {told}", elapsed_ms=reply.elapsed_ms)
     if reply.status == _TOO_MANY:
-        raise NotSent("O sistema nacional pediu para esperar (HTTP 429).")
+        text = "O sistema nacional pediu para esperar (HTTP 429)."
+        raise NotSent(text, elapsed_ms=reply.elapsed_ms, wait=reply.retry_after)
     if reply.status in _BUSINESS and found:
         return found
     raise lost(reply, told)

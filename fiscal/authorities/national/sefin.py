@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 
 from fiscal.authorities.base import Credentials, NotOffered
 from fiscal.authorities.national import answers, hosts
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 SLUG = "nacional"
 ROUTE = "SEFIN"
-_FEATURES = Features(analyses=True)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 # TLS-5: asking waits less than what changes something.
 ASKING, CHANGING = Limits(read=30), Limits(read=60)
@@ -44,7 +44,10 @@ _TOO_LATE = "E0822"
 _CANCELLED_BY = frozenset((events.CANCELLATION, events.GRANTED, events.BY_OFFICE))
 _CORRECTIONS = {
     _BAD_SIGNATURE: "Há outro perfil de assinatura: peça ao suporte que troque NFSEN_SIGNATURE.",
-    _TOO_LATE: "Passado o prazo, peça a análise fiscal do cancelamento (evento 101103).",
+    _TOO_LATE: (
+        "Passado o prazo, peça a análise fiscal do cancelamento (evento 101103); "
+        'pela API, repita o pedido com "analise_fiscal": true.'
+    ),
 }
 
 
@@ -52,7 +55,12 @@ def provider(slug: str, *, municipality: str, ambiente: str) -> Sefin:
     """The national system for the notes of a city. Raises NotOffered for another name."""
     if slug not in (SLUG, ""):
         raise NotOffered(f"Não há provedor {slug} no sistema nacional.")
-    return Sefin(municipality, ambiente)
+    return Sefin(municipality, ambiente, features=_features())
+
+
+@cache
+def _features() -> Features:
+    return Features(analyses=True, carries=neutral.carried())
 
 
 @dataclass(frozen=True)
@@ -61,8 +69,8 @@ class Sefin:
 
     municipality: str
     ambiente: str
+    features: Features
     slug: str = SLUG
-    features: Features = _FEATURES
 
     @property
     def route(self) -> str:

@@ -159,15 +159,16 @@ def uf(value: Any, now: datetime) -> str:
     return found
 
 
-def number(digits: int, places: int, *, is_fixed: bool) -> Reader:
-    """A decimal above zero, with exactly or up to `places` decimals."""
+def number(digits: int, places: int, *, is_fixed: bool, may_be_zero: bool = False) -> Reader:
+    """A decimal above zero (or from zero on), with exactly or up to `places` decimals."""
     fits = re.compile(rf"0*[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}}0*)?")
     limits = f"até {digits} dígitos inteiros e {places} decimais"
 
     def read_number(value: Any, now: datetime) -> str:
         found = values.plain(value).strip()
-        if len(found) > 40 or not fits.fullmatch(found) or not Decimal(found):
-            raise Refused(f"Use um número maior que zero, com {limits} e ponto decimal.")
+        if len(found) > 40 or not fits.fullmatch(found) or not (may_be_zero or Decimal(found)):
+            least = "sem sinal" if may_be_zero else "maior que zero"
+            raise Refused(f"Use um número {least}, com {limits} e ponto decimal.")
         exact = f"{Decimal(found):.{places}f}"
         return exact if is_fixed else exact.rstrip("0").rstrip(".")
 

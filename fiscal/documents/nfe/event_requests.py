@@ -250,3 +250,45 @@ _DELIVERY = (Input("data_previsao_entrega", "dPrevEntrega", fields.date, require
 
 def previsao_entrega(body: Body, *, now: datetime) -> dict[str, Any]:
     return fields.read(body, _DELIVERY, now=now)
+
+
+# --- generic events of the recipient (NT 2025.002, 8.5 and 8.6) ----------------------------------
+
+_ACCEPTANCE = (Input("aceite", "indAceitacao", fields.yes_no, required=True),)
+_FIXED_ITEMS = "itens_imobilizacao"
+_FIXED_ITEM = (
+    Input("numero_item", "@nItem",
+          fields.pattern("[1-9][0-9]?|[1-8][0-9]{2}|9[0-8][0-9]|990", "Use de 1 a 990."),
+          required=True),
+    Input("valor_ibs", "vIBS", fields.number(13, 2, is_fixed=True, may_be_zero=True),
+          required=True),
+    Input("valor_cbs", "vCBS", fields.number(13, 2, is_fixed=True, may_be_zero=True),
+          required=True),
+    Input("quantidade", "qImobilizado", fields.number(11, 4, is_fixed=False), required=True),
+    Input("unidade", "uImobilizado", fields.text(1, 6), required=True),
+)  # fmt: skip
+_STOCK = ("qImobilizado", "uImobilizado")
+
+
+def aceite_debito(body: Body, *, now: datetime) -> dict[str, Any]:
+    """indAceitacao: does the recipient accept the debit of a nota de crédito?"""
+    return fields.read(body, _ACCEPTANCE, now=now)
+
+
+def imobilizacao(body: Body, *, now: datetime) -> dict[str, Any]:
+    """gImobilizacao, 1 to 990 times. Raises SchemaInvalid naming the fields of each entry."""
+    groups, faults, seen = [], [], set()
+    for n, entry in enumerate(_entries(body, _FIXED_ITEMS, MAX_ITEMS)):
+        prefix = f"{_FIXED_ITEMS}[{n}]."
+        group, found = fields.collect(entry, _FIXED_ITEM, now=now, prefix=prefix)
+        number = group.get("@nItem", "")
+        if number and number in seen:
+            found.append(FieldError(f"{prefix}numero_item", "Item repetido."))
+        seen.add(number)
+        stock = {tag: text for tag, text in group.items() if tag in _STOCK}
+        own: dict[str, Any] = {tag: text for tag, text in group.items() if tag not in _STOCK}
+        groups.append({**own, "gControleEstoque": stock})
+        faults += found
+    if faults:
+        raise SchemaInvalid(erros=faults)
+    return {"gImobilizacao": groups}

@@ -23,6 +23,7 @@ ECONF, CANCEL_ECONF = "110750", "110751"
 PRORROGACAO_1, PRORROGACAO_2 = "111500", "111501"
 PREVISAO_ENTREGA = "112150"
 CANCEL_EVENT = "110001"
+ACEITE_DEBITO, IMOBILIZACAO = "211128", "211130"
 CONFIRMACAO, CIENCIA = "210200", "210210"
 DESCONHECIMENTO, NAO_REALIZADA = "210220", "210240"
 
@@ -122,6 +123,11 @@ _TABLE = (
     Kind(CONFIRMACAO, "Confirmacao da Operacao", (), "manifestacao", "confirmacao"),
     Kind(DESCONHECIMENTO, "Desconhecimento da Operacao", (), "manifestacao", "desconhecimento"),
     Kind(NAO_REALIZADA, "Operacao nao Realizada", ("xJust",), "manifestacao", "nao-realizada"),
+    Kind(ACEITE_DEBITO, "Aceite de débito na apuração por emissão de nota de crédito",
+         (*_AUTHOR, "indAceitacao"),
+         "evento_aceite_debito", "aceite-debito", cancelled_by=CANCEL_EVENT),
+    Kind(IMOBILIZACAO, "Imobilização de Item", (*_AUTHOR, "gImobilizacao"),
+         "evento_imobilizacao_item", "imobilizacao-item", cancelled_by=CANCEL_EVENT),
 )
 # fmt: on
 KINDS: Mapping[str, Kind] = {kind.tp_evento: kind for kind in _TABLE}
@@ -151,9 +157,9 @@ def orgao(tp_evento: str, chave: str) -> str:
     return chave[:2]
 
 
-def authored(c_uf: str) -> dict[str, str]:
-    """Who the author of an event is: the issuer, by our program."""
-    return {"cOrgaoAutor": c_uf, "tpAutor": "1", "verAplic": APPLICATION}
+def authored(c_uf: str, *, is_recipient: bool = False) -> dict[str, str]:
+    """Who the author of an event is: the issuer or the recipient, by our program."""
+    return {"cOrgaoAutor": c_uf, "tpAutor": "2" if is_recipient else "1", "verAplic": APPLICATION}
 
 
 def inf_evento(

@@ -23,6 +23,7 @@ _LONGEST_NUMBER = 40  # the widest decimal of the layout has 22 characters
 _DIGITS_OF_A_DOUBLE = 15
 _NOISE = Decimal("1e-9")  # relative: some millions of roundings of a double
 _FRACTION = re.compile(r"[0-9]+\.[0-9]+")
+_EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?E[+-][0-9]{1,2}")
 
 
 class Refused(ValueError):
@@ -79,14 +80,18 @@ def _unpadded(value: Decimal) -> str:
 
 def decimal_reader(field: Field) -> Reader:
     """A Decimal of at most the digits of the field; surplus zeros do not count."""
-    digits, most, maximum = field.integer_digits, field.scale[1], field.maximum
+    return decimals(field.integer_digits, field.scale[1], field.maximum)
+
+
+def decimals(digits: int, most: int, maximum: Decimal | None = None) -> Reader:
+    """A Decimal from 0 to `maximum` of so many digits before and after the point."""
     fraction = rf"(?:\.[0-9]{{1,{most}}}0*|\.0*)?" if most else r"(?:\.0*)?"
     fits = re.compile(rf"0*[0-9]{{1,{digits}}}{fraction}").fullmatch
 
     def read(value: Any) -> Decimal:
         text = value.strip() if type(value) is str else plain(value)
         if len(text) > _LONGEST_NUMBER or not fits(text):
-            rounded = _without_noise(text, most)
+            rounded = _without_noise(_without_exponent(text), most)
             if not fits(rounded):
                 raise Refused(_why_not_decimal(text, digits, most))
             text = rounded
@@ -96,6 +101,11 @@ def decimal_reader(field: Field) -> Reader:
         return number
 
     return read
+
+
+def _without_exponent(text: str) -> str:
+    """100 for 1E+2, which is how a body that is kept writes the number 1e2; else `text`."""
+    return plain(Decimal(text)) if _EXPONENT.fullmatch(text) else text
 
 
 def _without_noise(text: str, most: int) -> str:

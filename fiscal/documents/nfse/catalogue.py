@@ -1,4 +1,7 @@
-"""The fields of a municipal services invoice, from tables/fields/nfse.yaml (fiscal-api §4.2)."""
+"""The fields of a municipal services invoice (fiscal-api §4.2).
+
+tables/fields/nfse.yaml is the published catalogue; tables/nfse/fields.yaml what it cannot tell.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ class Field:
     required: bool
     enum: tuple[str, ...]
     default: str
+    is_special: bool  # of the tax reform, or of some cities only
 
 
 # What the catalogue leaves open: percentages have four decimals (received_fields: 3.4).
@@ -34,8 +38,16 @@ _PERCENTAGES = ("aliquota", "percentual")
 @cache
 def catalogue() -> Mapping[str, Field]:
     """The fields by path, read once per process."""
-    rows = yaml_table("fields/nfse.yaml")["fields"]
+    tables = ("fields/nfse.yaml", "nfse/fields.yaml")
+    rows = (row for name in tables for row in yaml_table(name)["fields"])
     return MappingProxyType({row["path"]: _field(row) for row in rows})
+
+
+@cache
+def groups() -> frozenset[str]:
+    """The paths that hold fields: tomador, tomador.endereco."""
+    steps = (path.split(".") for path in catalogue() if "[]" not in path)
+    return frozenset(".".join(each[:n]) for each in steps for n in range(1, len(each)))
 
 
 def _field(row: Mapping[str, Any]) -> Field:
@@ -51,6 +63,7 @@ def _field(row: Mapping[str, Any]) -> Field:
         required=row["required"] == "yes",
         enum=tuple(str(value) for value in row.get("enum") or ()),
         default="" if row.get("default") is None else str(row["default"]),
+        is_special=bool(row.get("tax_reform") or row.get("provider_specific")),
     )
 
 

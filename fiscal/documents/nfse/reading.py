@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from fiscal.documents.nfe import moments
 from fiscal.documents.nfe.faults import Faults
 from fiscal.documents.nfe.values import (
     Refused,
+    decimals,
     enum_reader,
     plain,
     read_boolean,
@@ -21,16 +21,14 @@ from fiscal.documents.nfe.values import (
     shown,
 )
 from fiscal.documents.nfse import rules
-from fiscal.documents.nfse.catalogue import Field, catalogue
+from fiscal.documents.nfse.catalogue import Field, catalogue, groups
 from fiscal.documents.service import NFSE, Declared, ServiceIssuer
 from fiscal.documents.types import Data
 from fiscal.errors import InvalidRequest, SchemaInvalid
-from lib import money
 from lib.br import document_kind, normalise_document
 
 Reader = Callable[[Any], Any]
 
-_LONGEST = 40
 _DEPTH = 4
 _MOST_ENTRIES = 99
 _MOST_NOTES = 100
@@ -84,6 +82,10 @@ def _read_one(
     if value is None or value in ([], {}) or (isinstance(value, str) and not value.strip()):
         return
     field = catalogue().get(path)
+    if path in groups():
+        # Left out, it would take the whole group with it: a note without its customer.
+        faults.add(path, "Informe um objeto.")
+        return
     if field is None or "[]" in path:
         if len(notes) < _MOST_NOTES:
             notes.append({"campo": shown(path), "mensagem": "Campo desconhecido: ignorado."})
@@ -147,7 +149,7 @@ def _reader(field: Field) -> Reader:
     if name in _DOCUMENTS:
         return _document(_DOCUMENTS[name])
     if field.kind == "decimal":
-        return _decimal(field.integer_digits, field.scale)
+        return decimals(field.integer_digits, field.scale)
     if field.kind == "enum":
         return enum_reader(field.enum)
     if field.kind == "digits":
@@ -207,32 +209,6 @@ def _kept_lines(text: str) -> str:
     """The description of the service is printed line by line: its breaks stay."""
     lines = (xml.text(line) for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     return "\n".join(lines).strip()
-
-
-def _decimal(digits: int, scale: int) -> Reader:
-    fits = re.compile(rf"0*[0-9]{{1,{digits}}}(?:\.[0-9]{{1,{scale}}}0*)?").fullmatch
-
-    def read_decimal(value: Any) -> Decimal:
-        text = plain(value).strip()
-        if len(text) > _LONGEST or not fits(text):
-            text = _without_noise(text, scale)
-            if not fits(text):
-                raise Refused(
-                    "Número inválido: use ponto decimal, sem separador de milhar, "
-                    f"até {digits} dígitos inteiros e {scale} decimais."
-                )
-        return Decimal(text)
-
-    return read_decimal
-
-
-def _without_noise(text: str, scale: int) -> str:
-    """10.1 for the 10.100000000000001 of a sum in binary floating point; else `text`."""
-    if not re.fullmatch(r"[0-9]{1,13}\.[0-9]{12,24}", text):
-        return text
-    number = Decimal(text)
-    rounded = money.half_up(number, scale)
-    return f"{rounded:f}" if abs(number - rounded) < Decimal("1e-8") else text
 
 
 def _list(value: Any) -> list[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, cast
 
 from lxml import etree
 
@@ -16,11 +15,8 @@ from fiscal.documents.nfsen.writing import VERSION, write
 from fiscal.documents.service import Declared, Prepared, RpsIdentity, Summary
 from fiscal.documents.types import Data
 from fiscal.errors import SchemaInvalid
-from fiscal.signing import CLASSIC, Profile, Signer
+from fiscal.signing import CLASSIC, STRAW, Profile, Signer
 from lib.errors import FieldError
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import rsa
 
 SIZE_LIMIT = 1024 * 1024  # of ours: the national system publishes none
 DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'  # E1229: only what is sent carries it
@@ -62,7 +58,7 @@ def rehearse(declared: Declared, *, ambiente: str) -> list[FieldError]:
     """
     identity = RpsIdentity(ambiente, declared.data.get("serie_dps") or "1", 999_999_999_999_999)
     try:
-        make(declared, identity, signer=_STRAW)
+        make(declared, identity, signer=STRAW)
     except SchemaInvalid as refused:
         return list(refused.erros)
     return []
@@ -102,16 +98,3 @@ def validate(raw: bytes) -> None:
 @cache
 def _translation() -> Translation:
     return Translation(places(), layout(), frozenset(("DPS", "infDPS")))
-
-
-class _Straw(Signer):
-    """Signs nothing, at no cost, in the form of a signature."""
-
-    def __init__(self) -> None:
-        super().__init__(cast("rsa.RSAPrivateKey", None), bytes(1024))
-
-    def sha1_rsa(self, data: bytes) -> bytes:
-        return bytes(256)
-
-
-_STRAW = _Straw()

@@ -6,7 +6,7 @@ tell in different ways is translated here (natureza_operacao_to_dps).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
@@ -20,6 +20,7 @@ from fiscal.documents.service import NFSEN, Declared, ServiceIssuer
 from fiscal.documents.types import Data
 from fiscal.errors import SchemaInvalid
 from fiscal.tables.loaders import yaml_table
+from lib.errors import FieldError
 
 _MEI = 4  # CRT
 # regime_especial_tributacao of ABRASF → regEspTrib; 5 and 6 are told by opSimpNac.
@@ -37,6 +38,22 @@ _WITHHELD = {
 }
 _NO_CST = "00"
 _SPLIT_ITEM = "01"  # the national list has one more level than that of LC 116
+# natureza_operacao → what the DPS wants to know of it besides.
+_PROCESS = ("numero_processo_suspensao", "informe o processo da suspensão (30 dígitos)")
+_ASKED_FOR = {
+    "3": ("numero_beneficio_municipal", "informe o benefício que dá a isenção (14 dígitos)"),
+    "4": ("tipo_imunidade", "informe o tipo da imunidade, de 1 a 5"),
+    "5": _PROCESS,
+    "6": _PROCESS,
+}
+_UNTOLD = {"tipo_imunidade": "0"}  # E0593: only for notes copied from paper
+_REPLACED = "chave_nfse_substituida"
+_OTHER_REASON = {
+    "codigo_justificativa_substituicao": "99",
+    "motivo_substituicao": "Substituicao a pedido do emitente",
+}
+# The two bodies write them in different ways, and the municipal one says too little.
+_NO_PLACE = frozenset(("documentos_referenciados", "evento.endereco", "imovel.endereco"))
 # Told in another way, or decided by what else was sent.
 _TRANSLATED = frozenset(
     (
@@ -44,7 +61,7 @@ _TRANSLATED = frozenset(
         *("servico.item_lista_servico", "servico.codigo_tributario_municipio"),
         *("servico.iss_retido", "servico.aliquota", "servico.percentual_total_tributos"),
         *("servico.valor_pis", "servico.valor_cofins", "servico.valor_csll"),
-        *("documentos_referenciados", "evento.endereco", "imovel.endereco"),
+        *_NO_PLACE,
     )
 )
 _REFORM = ("ibs_cbs_situacao_tributaria", "ibs_cbs_classificacao_tributaria")
@@ -64,6 +81,7 @@ def to_national(declared: Declared, *, is_active: bool | None = None) -> Declare
     _provider(source, data, declared.issuer)
     _service(source, data, faults)
     _nature(source, data, faults)
+    _replacement(source, data, faults)
     _withheld(source, data)
     _rate(source, data, is_active=is_active)
     _total(source, data)
@@ -71,6 +89,12 @@ def to_national(declared: Declared, *, is_active: bool | None = None) -> Declare
     if faults:
         raise SchemaInvalid(erros=list(faults.values()))
     return replace(declared, tipo=NFSEN, data=data)
+
+
+@cache
+def carried() -> frozenset[str]:
+    """The fields of the municipal body that the DPS has a place for."""
+    return frozenset({*_moves(), *_TRANSLATED, *catalogue().level()} - _NO_PLACE)
 
 
 @cache
@@ -83,6 +107,26 @@ def _moves() -> Mapping[str, str]:
         if path not in _TRANSLATED and "[]" not in path and place in national_fields:
             found[path] = national_fields[place].name
     return found
+
+
+def as_asked(faults: Iterable[FieldError]) -> list[FieldError]:
+    """Faults of the national declaration under the names that the municipal body has for them."""
+    return [FieldError(_names().get(one.campo, one.campo), one.mensagem) for one in faults]
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """Field of the national declaration → path of the municipal body."""
+    told = {new: old for old, new in _moves().items()}
+    return told | {
+        "tributacao_iss": "natureza_operacao",
+        "codigo_opcao_simples_nacional": "optante_simples_nacional",
+        "codigo_tributacao_nacional_iss": "servico.item_lista_servico",
+        "codigo_tributacao_municipal_iss": "servico.codigo_tributario_municipio",
+        "tipo_retencao_iss": "servico.iss_retido",
+        rate_rules.RATE: "servico.aliquota",
+        _REPLACED: "numero_rps_substituido",
+    }
 
 
 def _moved(source: Data) -> Data:
@@ -129,22 +173,29 @@ def _nature(source: Data, data: Data, faults: Faults) -> None:
     data["tributacao_iss"] = "2" if nature == "4" else "1"
     if data.get("codigo_pais_exportacao"):
         data["tributacao_iss"] = "3"
-    if nature == "4":
-        data.setdefault("tipo_imunidade", "0")
-    if nature == "3" and "numero_beneficio_municipal" not in data:
-        faults.add(
-            "natureza_operacao",
-            "No padrão nacional a isenção pede o número do benefício: numero_beneficio_municipal.",
-        )
     if nature in ("5", "6"):
         data["tipo_exigibilidade_suspensao"] = "1" if nature == "5" else "2"
-        if "numero_processo_suspensao" not in data:
-            faults.add(
-                "natureza_operacao",
-                "No padrão nacional a suspensão pede o processo: numero_processo_suspensao.",
-            )
+    name, text = _ASKED_FOR.get(nature, ("", ""))
+    for other, _ in _ASKED_FOR.values():
+        if other != name:
+            data.pop(other, None)  # of another nature: it has no place in this DPS
+    if name and data.get(name) in (None, _UNTOLD.get(name)):
+        faults.add(name, f"A NFS-e deste município segue o padrão nacional: {text}.")
     by_taker = "3" if source.get("servico.responsavel_retencao") == "2" else "2"
     data["tipo_retencao_iss"] = by_taker if source.get("servico.iss_retido") == "S" else "1"
+
+
+def _replacement(source: Data, data: Data, faults: Faults) -> None:
+    """The DPS names the note itself; whoever reads the body adds its key where it is known."""
+    if _REPLACED in data:
+        for name, value in _OTHER_REASON.items():
+            data.setdefault(name, value)
+    elif source.get("numero_rps_substituido"):
+        faults.add(
+            "numero_rps_substituido",
+            "A NFS-e deste município segue o padrão nacional, em que só se substitui nota "
+            "autorizada por aqui: confira número e série.",
+        )
 
 
 def _withheld(source: Data, data: Data) -> None:

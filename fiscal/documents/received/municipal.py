@@ -20,6 +20,7 @@ from fiscal.documents.received.national import Note
 from fiscal.tables import places
 from fiscal.xml import BadXml
 
+_TOO_MUCH = Decimal(10) ** 13
 _UNUSUAL = re.compile(r"[^0-9A-Za-z-]")
 
 
@@ -62,11 +63,11 @@ def _note(complete: dict[str, Any], municipality: str, *, is_cancelled: bool, at
         issuer_name=(complete["prestador"]["razao_social"] or "")[:300],
         taker_document=taker[:14],
         total=_decimal(services),
-        issued_at=moment(complete["data_emissao"] or ""),
+        issued_at=_at(complete["data_emissao"] or ""),
         summary=_summary(complete, municipality, issuer, taker),
         complete=complete,
         is_cancelled=is_cancelled,
-        cancelled_at=moment(at),
+        cancelled_at=_at(at),
     )
 
 
@@ -91,7 +92,15 @@ def _summary(
 
 
 def _decimal(written: str | None) -> Decimal | None:
-    return amount(written) if written else None
+    """An amount that a column takes: 13 digits before the point; others are told as written."""
+    found = amount(written) if written else None
+    return found if found is not None and abs(found) < _TOO_MUCH else None
+
+
+def _at(text: str) -> datetime | None:
+    """A moment that every zone can write; a slip of the year is none."""
+    found = moment(text)
+    return found if found is not None and 2000 <= found.year <= 2098 else None
 
 
 # --- ABRASF ------------------------------------------------------------------------------------

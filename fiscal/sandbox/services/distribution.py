@@ -11,6 +11,7 @@ from fiscal.sandbox.schemas import first_fault
 from fiscal.sandbox.world import Call, Refused
 
 PAGE = 50
+USE_ULT_NSU = "(Deve ser utilizado o ultNSU nas solicitacoes subsequentes. Tente apos 1 hora)"
 
 
 def answer(call: Call) -> str:
@@ -35,15 +36,24 @@ def answer(call: Call) -> str:
 
 
 def _page(call: Call, person: str, ult: int) -> str:
-    limits.check(call, f"distribuicao {person}")
     top = mailbox.top(call, person)
+    if limits.is_blocked(call, f"distribuicao {person}"):
+        return _too_often(call, person, top)
     if ult > top:
-        raise Refused(589)
+        return answers.ret_dist(call, 589, ult=ult, top=top)
     rows = mailbox.after(call, person, ult, PAGE)
+    last = rows[-1]["nsu"] if rows else ult
+    mailbox.told(call, person, last)
     if not rows:
         limits.block(call, f"distribuicao {person}")
-        return answers.ret_dist(call, 137, ult=ult, top=top)
-    return answers.ret_dist(call, 138, ult=rows[-1]["nsu"], top=top, content=_packed(rows))
+        return answers.ret_dist(call, 137, ult=last, top=top)
+    return answers.ret_dist(call, 138, ult=last, top=top, content=_packed(rows))
+
+
+def _too_often(call: Call, person: str, top: int) -> str:
+    """656, and from which NSU on to ask in an hour: who asks without it is told again (DIS-2)."""
+    last = mailbox.last_told(call, person)
+    return answers.ret_dist(call, 656, USE_ULT_NSU, ult=last, top=top)
 
 
 def _one(call: Call, person: str, nsu: int) -> str:

@@ -16,6 +16,7 @@ from fiscal.documents.service import NFSE, NFSEN, Declared
 from fiscal.errors import InvalidRequest, SchemaInvalid
 from fiscal.models import Company, Regime, ServiceNote
 from fiscal.services import nfse_parameters
+from fiscal.services.nfse import replace
 from fiscal.services.nfse.issuers import issuer_of
 from fiscal.services.signing_step import local_time
 
@@ -30,7 +31,8 @@ def read(
     """What a body declares. Raises InvalidRequest, SchemaInvalid with every fault."""
     reader = municipal_reading.read if tipo == NFSE else national_reading.read
     own_time = local_time(company, now)
-    return reader(body, issuer=issuer_of(company), ambiente=ambiente, now=own_time)
+    declared = reader(body, issuer=issuer_of(company), ambiente=ambiente, now=own_time)
+    return replace.named(company, declared, ambiente=ambiente)
 
 
 def choose(declared: Declared, *, ambiente: str, now: datetime) -> Provider:
@@ -88,4 +90,5 @@ def refuse_faults(declared: Declared, provider: Provider, *, now: datetime) -> N
         city, ambiente = provider.municipality, provider.ambiente
         faults = nfse_parameters.faults_of(taken, city, ambiente=ambiente, now=now)
     if faults:
-        raise SchemaInvalid(erros=faults)
+        is_translated = declared.tipo != taken.tipo
+        raise SchemaInvalid(erros=neutral.as_asked(faults) if is_translated else faults)

@@ -25,6 +25,7 @@ from fiscal.services.issue import refuse_ref
 from fiscal.services.nfse import choice, dispatch, numbering, replace, signing
 from lib import clock
 from lib.br import document_kind, normalise_document
+from lib.kept_json import kept
 
 _ISSUED = (
     NoteState.AUTORIZADO,
@@ -141,21 +142,21 @@ class _Accepted:
             ambiente=self.ambiente,
             tipo=self.tipo,
             ref=self.ref,
-            payload=dict(self.body),
+            payload=kept(dict(self.body)),
             provider=self.provider.slug,
             municipality=self.provider.municipality,
             next_attempt_at=self.now,
             created_at=self.now,
         )
         replace.link(note, self.declared)
-        signing.remember(note, self.declared)
+        signing.remember(note, self.declared, self.provider.features.carries)
         service_notes.keep_progress(note)
         dispatch.call()
         return note
 
     def _again(self, note: ServiceNote) -> ServiceNote:
         """The corrected body under the same row and number, signed at once: it is processing."""
-        note.payload = dict(self.body)
+        note.payload = kept(dict(self.body))
         note.save(update_fields=["payload"])
         replace.link(note, self.declared)
         signed = signing.sign_row(

@@ -24,6 +24,7 @@ KINDS = ("nfse", "nfsen")
 # NAC-2: what an application of the taxpayer's own may use.
 _NATIONAL_SERIES = range(1, 50_000)
 _SERIES = re.compile(r"[0-9A-Za-z]{1,5}")
+TAKEN_ELSEWHERE = "E0014"  # last_code of a note whose number has another note (NAC-9)
 NUMBER_TAKEN = 'Parâmetro "numero_dps" inválido: já há uma nota com este número e série.'
 
 
@@ -33,11 +34,12 @@ def identity(note: ServiceNote, declared: Declared, provider: Provider) -> RpsId
     Raises InvalidRequest for a number that another note has, and when a series has none left: the
     transaction must not be committed then.
     """
-    kept = _kept(note, provider)
+    kept = _kept(note, declared, provider)
     if kept is not None:
         return kept
     company, ambiente = note.company, note.ambiente
     series = series_of(company, declared, provider, ambiente=ambiente)
+    _refuse_series(series, declared, provider)
     chosen = _chosen(note, declared, provider, series)
     if chosen is not None:
         return RpsIdentity(ambiente, series, chosen)
@@ -71,11 +73,11 @@ def series_fault(kind: str, series: str) -> str:
     return "" if _SERIES.fullmatch(series) else "não permitida: use até 5 letras ou dígitos"
 
 
-def _kept(note: ServiceNote, provider: Provider) -> RpsIdentity | None:
-    """NUM-3, while it is the same system that counts."""
+def _kept(note: ServiceNote, declared: Declared, provider: Provider) -> RpsIdentity | None:
+    """NUM-3, while it is the same system that counts and nothing speaks against the number."""
     if note.rps_number is None or note.provider != provider.slug:
         return None
-    if note.municipality != provider.municipality:
+    if note.municipality != provider.municipality or _wants_another(note, declared, provider):
         return None
     batch = note.batch_number
     if batch:  # a lot that was refused is no lot any more
@@ -84,6 +86,19 @@ def _kept(note: ServiceNote, provider: Provider) -> RpsIdentity | None:
         again = service_notes.counted(*key, by=0)
         batch = again[1] if again else batch
     return RpsIdentity(note.ambiente, note.series, note.rps_number, note.rps_kind, batch)
+
+
+def _wants_another(note: ServiceNote, declared: Declared, provider: Provider) -> bool:
+    """The corrected body names another number, or who counts gave ours to another note."""
+    if note.last_code == TAKEN_ELSEWHERE:
+        return True
+    number, series = declared.data.get("numero_dps"), declared.data.get("serie_dps")
+    if number not in (None, "") and int(str(number)) != note.rps_number:
+        return True
+    if series in (None, ""):
+        return False
+    wanted = series_of(note.company, declared, provider, ambiente=note.ambiente)
+    return wanted != note.series
 
 
 def counter_city(provider: Provider) -> str:
@@ -96,12 +111,17 @@ def refuse_chosen(
 ) -> None:
     """Raises InvalidRequest for a series or number of the body that cannot be."""
     series = series_of(company, declared, provider, ambiente=ambiente)
-    fault = series_fault(kind_of(provider), series)
-    if fault and declared.data.get("serie_dps") not in (None, ""):
-        raise InvalidRequest(f'Parâmetro "serie_dps" inválido: série {fault}.')
+    _refuse_series(series, declared, provider)
     given = declared.data.get("numero_dps")
     if given not in (None, "") and _is_taken(company, ambiente, provider, series, int(str(given))):
         raise InvalidRequest(NUMBER_TAKEN)
+
+
+def _refuse_series(series: str, declared: Declared, provider: Provider) -> None:
+    """A series that the body names; the company's own was judged when it was configured."""
+    fault = series_fault(kind_of(provider), series)
+    if fault and declared.data.get("serie_dps") not in (None, ""):
+        raise InvalidRequest(f'Parâmetro "serie_dps" inválido: série {fault}.')
 
 
 def _chosen(note: ServiceNote, declared: Declared, provider: Provider, series: str) -> int | None:

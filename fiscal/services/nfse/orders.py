@@ -184,7 +184,7 @@ def _record_not_sent(ordering: Ordering, error: NotSent | Misconfigured, *, now:
         result = Result.NOT_PROCESSED
     else:
         authority_status.record_failure(route, now=now)
-        until, result = now + transmit.pause_after(order.n_attempts), Result.NOT_SENT
+        until, result = now + transmit.pause_of(error, order.n_attempts), Result.NOT_SENT
     if order.state == OrderState.TRANSMITINDO:
         order.not_sent(again_at=until)
         order.save()

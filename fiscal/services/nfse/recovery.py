@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from fiscal.authorities.base import Lost, Misconfigured, NotOffered, NotSent
-from fiscal.authorities.provider import IssuedNote, Kind, Outcome, Provider
+from fiscal.authorities.provider import IssuedNote, Kind, Outcome, Provider, ProviderMessage
+from fiscal.authorities.providers import NATIONAL
 from fiscal.documents.service import NoteRef, RpsIdentity
 from fiscal.errors import CertificateExpired, NoCertificate
 from fiscal.models import NoteState, ServiceAttempt, ServiceNote
 from fiscal.selectors import service_notes
 from fiscal.services import authority_status
 from fiscal.services.certificates import credentials_of
-from fiscal.services.nfse import amounts, choice, files, notices, verdicts
+from fiscal.services.nfse import amounts, choice, files, notices, numbering, verdicts
 from fiscal.services.nfse.issuers import declarant_of
 from fiscal.services.nfse.transmit import DEADLINE, route_of
 from fiscal.services.recovery import from_table
@@ -35,11 +37,17 @@ BEHIND = timedelta(minutes=30)
 # What no query finds and must not be sent again is looked for this long; then a person decides.
 GIVEN_UP = timedelta(hours=24)
 ANOTHER = "O número da declaração está com outra nota na prefeitura ou no sistema nacional."
+USED = "O conjunto de série e número da DPS já foi utilizado em outra NFS-e deste emitente."
+NEXT_NUMBER = (
+    "Envie de novo: a nota toma o próximo número da série. Se outro sistema já emitiu nesta série, "
+    "ajuste proximo_numero_nfsen no cadastro da empresa, ou use outra série."
+)
 UNSEEN = "O número da declaração consta como usado, mas a nota não pode ser consultada."
 NOT_FOUND = "A prefeitura não tem esta nota; por segurança ela só é reenviada por uma pessoa."
 _ASKED = (NoteState.EM_LOTE, NoteState.INDEFINIDO, NoteState.CONFLITO)
 Result = ServiceAttempt.Outcome
 _UNKNOWN = (Result.OPEN, Result.LOST)
+_DECLARATION = re.compile(rb"<DPS[\s>].*?</DPS>", re.DOTALL)
 
 
 def recover(note_id: int) -> Kind | None:
@@ -141,7 +149,7 @@ def settle(note_id: int, outcome: Outcome, provider: Provider, *, now: datetime)
         return None
     authority_status.record_success(route_of(provider), now=now)
     if outcome.kind in (Kind.AUTHORIZED, Kind.CANCELLED, Kind.REPLACED):
-        _found(note, outcome, now)
+        _found(note, outcome, provider, now)
     elif outcome.kind is Kind.REJECTED and note.state == NoteState.EM_LOTE:
         _close(note, Result.ANSWERED, now)
         verdicts.rejected(note, outcome, now)
@@ -164,7 +172,7 @@ def _lot_refused(note: ServiceNote, outcome: Outcome, now: datetime) -> None:
         verdicts.remember(note, outcome)
 
 
-def _found(note: ServiceNote, outcome: Outcome, now: datetime) -> None:
+def _found(note: ServiceNote, outcome: Outcome, provider: Provider, now: datetime) -> None:
     """The authority has a note under our number: adopt it if it is ours (NAC-9, ABR-6)."""
     issued = outcome.note
     if issued is None or not issued.number:
@@ -173,7 +181,7 @@ def _found(note: ServiceNote, outcome: Outcome, now: datetime) -> None:
         verdicts.dispute(note, ANOTHER, now=now)
         return
     if not is_ours(note, issued):
-        verdicts.dispute(note, ANOTHER, now=now)
+        _taken(note, issued, provider, now)
         return
     _close(note, Result.ANSWERED, now)
     verdicts.adopt(note, outcome, now=now)
@@ -188,13 +196,40 @@ def _found(note: ServiceNote, outcome: Outcome, now: datetime) -> None:
         notices.announce(note, notices.REPLACED, is_awaited=False)
 
 
+def _taken(note: ServiceNote, issued: IssuedNote, provider: Provider, now: datetime) -> None:
+    """Another note has our number. Where it carries what was signed for it, ours cannot be there.
+
+    Then it is a refusal like any other (fiscal-api §5.3), and the next try takes another number;
+    else a person decides.
+    """
+    is_signed = _is_signed(issued) and not _is_of_our_bytes(note, issued)
+    is_proven = provider.slug == NATIONAL and is_signed
+    if not is_proven or note.state == NoteState.CONFLITO:
+        verdicts.dispute(note, ANOTHER, now=now)
+        return
+    _close(note, Result.ANSWERED, now)
+    message = ProviderMessage(numbering.TAKEN_ELSEWHERE, USED, NEXT_NUMBER)
+    verdicts.rejected(note, Outcome(Kind.REJECTED, messages=(message,)), now)
+
+
 def is_ours(note: ServiceNote, issued: IssuedNote) -> bool:
     """By what was signed where the note repeats it, else by what was declared."""
     if not verdicts.is_about(note, issued) or _is_another_rows(note, issued):
         return False
-    if any(digest.encode() in issued.xml for digest in files.digests_of(note)):
+    if _is_of_our_bytes(note, issued):
         return True
-    return amounts.agrees(note, issued)
+    # The same service for the same taker every month: values prove nothing beside a signature.
+    return not _is_signed(issued) and amounts.agrees(note, issued)
+
+
+def _is_of_our_bytes(note: ServiceNote, issued: IssuedNote) -> bool:
+    return any(digest.encode() in issued.xml for digest in files.digests_of(note))
+
+
+def _is_signed(issued: IssuedNote) -> bool:
+    """Does the note carry the declaration that it was made of, with its signature?"""
+    carried = _DECLARATION.search(issued.xml)
+    return carried is not None and b"DigestValue>" in carried[0]
 
 
 def _is_another_rows(note: ServiceNote, issued: IssuedNote) -> bool:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from fiscal.authorities.base import Credentials
 from fiscal.authorities.provider import Provider
+from fiscal.documents.nfse import untold
 from fiscal.documents.service import Declared, Prepared
 from fiscal.models import NoteState, ServiceAttempt, ServiceNote
 from fiscal.services.certificates import Open, opened
@@ -68,7 +69,7 @@ def sign_row(
     note.provider, note.municipality = provider.slug, provider.municipality
     note.series, note.rps_number = identity.series, identity.number
     note.rps_kind, note.batch_number = identity.kind, identity.batch
-    remember(note, declared)
+    remember(note, declared, provider.features.carries)
     note.protocol = note.last_code = note.last_message = ""
     note.sign(sent_id=prepared.id[:60], digest_value=prepared.digest_value)
     note.next_attempt_at = now + LEASE
@@ -89,8 +90,11 @@ def _needs_other_signature(note: ServiceNote, xml: bytes, certificate: Open) -> 
     return not note.attempts.filter(order=None, outcome__in=_UNKNOWN).exists()
 
 
-def remember(note: ServiceNote, declared: Declared) -> None:
-    """What the row shows without opening the XML; from its acceptance on."""
+def remember(note: ServiceNote, declared: Declared, carries: frozenset[str] | None = None) -> None:
+    """What the row shows without opening the XML; from its acceptance on.
+
+    `carries` as in the features of its provider.
+    """
     summary = amounts.summary_of(declared)
     note.dh_emi, note.competence = declared.issued_at, declared.competence
     note.taker_document = summary.taker_document[:40]
@@ -98,7 +102,8 @@ def remember(note: ServiceNote, declared: Declared) -> None:
     note.taker_email = summary.taker_email[:80]
     note.total = summary.total
     note.declared = amounts.declared_of(declared)
-    note.memory, note.notes = declared.memory, list(declared.notes)
+    note.memory = declared.memory
+    note.notes = [*declared.notes, *untold.notes_of(declared, carries)]
 
 
 def _nothing() -> None:

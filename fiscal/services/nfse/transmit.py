@@ -30,6 +30,7 @@ DEADLINE = timedelta(seconds=120)
 COUNTED_FROM = 5
 PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=15)
+LONGEST_WAIT = timedelta(hours=1)  # of what an authority may ask for
 STOPPED = timedelta(minutes=15)
 SENDABLE = (NoteState.RECEBIDO, NoteState.ASSINADO)
 Result = ServiceAttempt.Outcome
@@ -202,7 +203,7 @@ def record_not_sent(sending: Sending, error: NotSent, *, now: datetime) -> Servi
     authority_status.record_failure(route_of(sending.provider), now=now)
     attempt.outcome, attempt.error = Result.NOT_SENT, str(error)[:300]
     attempt.elapsed_ms = error.elapsed_ms
-    _postpone(note, now + pause_after(note.n_attempts))
+    _postpone(note, now + pause_of(error, note.n_attempts))
     close(attempt, now)
     return note
 
@@ -247,6 +248,12 @@ def _postpone(note: ServiceNote, again_at: datetime) -> None:
 def pause_after(n_attempts: int) -> timedelta:
     """How long to wait after the n-th attempt that was not processed."""
     return min(PAUSE * 2 ** min(n_attempts, 6) / 2, LONGEST_PAUSE)
+
+
+def pause_of(error: NotSent, n_attempts: int) -> timedelta:
+    """As `pause_after`, and not before the authority wants us (Retry-After)."""
+    wanted = min(timedelta(seconds=error.wait), LONGEST_WAIT)
+    return max(pause_after(n_attempts), wanted)
 
 
 def close(attempt: ServiceAttempt, now: datetime) -> None:

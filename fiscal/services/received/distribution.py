@@ -93,8 +93,9 @@ def _record(cursor_id: int, answer: Answer, *, now: datetime) -> tuple[int, bool
     if answer.c_stat == THROTTLED:
         _throttled(cursor, page, now)
     elif answer.c_stat == BEYOND:
-        # Somebody emptied that base (homologação): read from its end on.
+        # Somebody emptied that base (homologação): read from its end on. Its gaps went with it.
         cursor.ult_nsu = cursor.max_nsu = _number(page.max_nsu)
+        cursor.gap_after = cursor.gap_until = 0
         cursor.last_error = _said(answer)
         cursor.next_at = now + asking.HOUR
     else:
@@ -106,7 +107,7 @@ def _record(cursor_id: int, answer: Answer, *, now: datetime) -> tuple[int, bool
 def _page(cursor: DistributionCursor, page: Distribution, now: datetime) -> tuple[int, bool]:
     before = cursor.ult_nsu
     changed = inbox.keep(cursor, page.documents, now=now)
-    cursor.ult_nsu = _number(page.ult_nsu) if page.ult_nsu else before
+    cursor.ult_nsu = max(_number(page.ult_nsu), before)
     cursor.max_nsu = max(_number(page.max_nsu), cursor.ult_nsu)
     asking.answered(cursor, now=now)
     # An answer that does not go on would be asked for for ever.
@@ -157,7 +158,7 @@ def _gap(cursor_id: int) -> int:
     changed = 0
     while True:
         cursor = DistributionCursor.objects.select_related("company").get(pk=cursor_id)
-        if cursor.gap_after >= cursor.gap_until or not _may_fetch(cursor):
+        if not _has_gap(cursor) or not _may_fetch(cursor):
             return changed
         answer = _asked(cursor, nsu=str(cursor.gap_after + 1))
         if answer is None:
@@ -166,6 +167,13 @@ def _gap(cursor_id: int) -> int:
             _record(cursor_id, answer, now=clock.now())
             return changed
         changed += _filled(cursor_id, answer, now=clock.now())
+
+
+def _has_gap(cursor: DistributionCursor) -> bool:
+    """Is there something to be fetched, for a company that still wants it?"""
+    return cursor.gap_after < cursor.gap_until and cursors.receives(
+        cursor.company, source=cursor.source, ambiente=cursor.ambiente
+    )
 
 
 def _may_fetch(cursor: DistributionCursor) -> bool:

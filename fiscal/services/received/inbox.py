@@ -83,14 +83,23 @@ def _renew(cursor: DistributionCursor, row: ReceivedNfe, now: datetime) -> None:
 
 
 def _keep(page: _Page, one: DistributedDocument) -> ReceivedDocument | None:
-    """None for an NSU that is kept already. NSU 0 is none: the answer to a question by key."""
+    """None for what is kept already.
+
+    NSU 0 is none: the answer to a question by key. So is an NSU under which other bytes are kept:
+    the base was emptied and counts anew (589), and what it delivers now is news all the same.
+    """
     cursor = page.cursor
-    nsu = int(one.nsu or 0) or None
     digest = hashlib.sha256(one.content).hexdigest()
     same = ReceivedDocument.objects.filter(
         company=cursor.company, ambiente=cursor.ambiente, source=cursor.source
     )
-    if same.filter(nsu=nsu).exists() if nsu else same.filter(sha256=digest).exists():
+    nsu = _nsu(one)
+    held = same.filter(nsu=nsu).values_list("sha256", flat=True).first() if nsu else None
+    if held == digest:
+        return None
+    if held is not None:
+        nsu = None
+    if nsu is None and same.filter(sha256=digest).exists():
         return None
     row: ReceivedDocument = ReceivedDocument.objects.create(
         account_id=cursor.account_id,
@@ -102,13 +111,23 @@ def _keep(page: _Page, one: DistributedDocument) -> ReceivedDocument | None:
         content=archive.packed(one.content),
         size=len(one.content),
         sha256=digest,
+        error=one.fault[:300],
         created_at=page.now,
     )
     return row
 
 
+def _nsu(one: DistributedDocument) -> int | None:
+    """TNSU: 15 digits."""
+    text = one.nsu
+    return int(text) or None if text.isascii() and text.isdecimal() and len(text) <= 15 else None
+
+
 def _read(page: _Page, kept: ReceivedDocument, content: bytes) -> ReceivedNfe | None:
     """The row that the document changed; a document that cannot be read changes none."""
+    if kept.error:
+        log.warning("received.damaged", extra={"document_id": kept.pk, "reason": kept.error})
+        return None
     try:
         said = reading.read(kept.schema, content)
     except reading.Unreadable as error:

@@ -52,7 +52,6 @@ class Sending:
     ambiente: str
     chave: str
     subject: str
-    id_lote: str
     xml: bytes
     to: Sefaz
 
@@ -104,17 +103,38 @@ def _close(sending: Sending, outcome: str, error: Exception, now: datetime) -> N
     )
 
 
-def said(sending: Sending, answer: Answer) -> EventAnswer | None:
-    """The result that is about our event; refusals may leave parts of its identity out."""
+def said(sending: Sending, answer: Answer, *, is_alone: bool = True) -> EventAnswer | None:
+    """The result that is about our event; refusals may leave parts of its identity out.
+
+    Among others only its key tells which it is, whatever their order (SBX 20.4, ordem_trocada).
+    """
     tp_evento = sending.subject[2:8]
+    keys = ("", sending.chave) if is_alone else (sending.chave,)
     return next(
-        (
-            one
-            for one in answer.events
-            if one.chave in ("", sending.chave) and one.tp_evento in ("", tp_evento)
-        ),
+        (one for one in answer.events if one.chave in keys and one.tp_evento in ("", tp_evento)),
         None,
     )
+
+
+def is_of_the_message(answer: Answer) -> bool:
+    """Was the message refused as a whole, for what is in it?"""
+    if answer.events:
+        return False
+    kind = classify(answer.c_stat)
+    return kind not in (*_PASSING, *_UNCLEAR, Class.CONFIG_ERROR)
+
+
+@transaction.atomic
+def put_back(sending: Sending, answer: Answer, *, now: datetime) -> None:
+    """The message that it went with was refused: nothing was said about it."""
+    row = locked(sending.row_id)
+    if row.state == EventState.TRANSMITINDO:
+        row.not_sent(again_at=now)
+        row.save()
+    Attempt.objects.filter(pk=sending.attempt_id).update(
+        outcome=_Outcome.NOT_PROCESSED, ended_at=now, c_stat=answer.c_stat,
+        x_motivo=answer.x_motivo, reply=archive.packed(answer.raw), elapsed_ms=answer.elapsed_ms,
+    )  # fmt: skip
 
 
 @transaction.atomic

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from fiscal import access_key
 from fiscal.authorities import registry
-from fiscal.authorities.base import EventAnswer, Lost, Misconfigured, NotSent
+from fiscal.authorities.base import Answer, EventAnswer, Lost, Misconfigured, NotSent
 from fiscal.authorities.cstat import Class, classify
 from fiscal.authorities.sefaz import Sefaz
 from fiscal.errors import CertificateExpired, NoCertificate
@@ -36,6 +37,7 @@ from lib import clock
 log = logging.getLogger(__name__)
 
 AGAIN = timedelta(minutes=2)
+TOGETHER = 20  # events of one message (XML-13, DIS-6)
 WITHOUT_CERTIFICATE = timedelta(hours=1)
 _Outcome = Attempt.Outcome
 _UFS = {str(code): uf for uf, code in access_key.UF_CODES.items()}
@@ -46,34 +48,66 @@ def send(row_id: int) -> None:
 
     After a lost answer the same bytes go once more at once: somebody is waiting.
     """
+    send_together([row_id])
+    if Manifestation.objects.filter(pk=row_id, state=EventState.INDEFINIDO).exists():
+        send_together([row_id])
+
+
+def send_together(row_ids: Sequence[int]) -> bool:
+    """Send manifestations of one company in one environment, TOGETHER at most, as one message.
+
+    Those that may not go now are left out. False when nobody answered: more of them would wait for
+    nothing; each goes on by itself, as after `send`.
+    """
+    lote = transmit.new_lote(clock.now())
+    opened = [one for pk in row_ids if (one := _opened(pk, lote)) is not None]
+    if not opened:
+        return True
     try:
-        _attempt(row_id)
-        if Manifestation.objects.filter(pk=row_id, state=EventState.INDEFINIDO).exists():
-            _attempt(row_id)
+        answer = opened[0].to.event([one.xml for one in opened], id_lote=lote)
+    except NotSent as error:
+        return _each(outcome.not_sent, opened, error)
+    except Misconfigured as error:
+        return _each(outcome.misconfigured, opened, error)
+    except Lost as error:
+        return _each(outcome.lost, opened, error)
+    if len(opened) > 1 and outcome.is_of_the_message(answer):
+        return _one_by_one(opened, answer)
+    for sending in opened:
+        _record(sending, answer, is_alone=len(opened) == 1)
+    return True
+
+
+def _each(tell: Callable[..., None], opened: list[Sending], error: Exception) -> bool:
+    for sending in opened:
+        tell(sending, error, now=clock.now())
+    return False
+
+
+def _one_by_one(opened: list[Sending], answer: Answer) -> bool:
+    """One of them made the authority refuse the message: the others shall not share its fate."""
+    for sending in opened:
+        outcome.put_back(sending, answer, now=clock.now())
+    return all(send_together([sending.row_id]) for sending in opened)
+
+
+def _record(sending: Sending, answer: Answer, *, is_alone: bool) -> None:
+    told = outcome.said(sending, answer, is_alone=is_alone)
+    is_there = told is not None and classify(told.c_stat) is Class.EVENT_DUPLICATE
+    held = _held(sending) if is_there else None
+    outcome.record(sending, answer, told, held, now=clock.now())
+
+
+def _opened(row_id: int, lote: str) -> Sending | None:
+    """The open attempt of what may go now."""
+    try:
+        return _begin(row_id, lote, now=clock.now())
     except (CertificateExpired, NoCertificate):
         _postpone(row_id, clock.now() + WITHOUT_CERTIFICATE)
+        return None
 
 
-def _attempt(row_id: int) -> None:
-    sending = _begin(row_id, now=clock.now())
-    if sending is None:
-        return
-    try:
-        answer = sending.to.event(sending.xml, id_lote=sending.id_lote)
-    except NotSent as error:
-        outcome.not_sent(sending, error, now=clock.now())
-    except Misconfigured as error:
-        outcome.misconfigured(sending, error, now=clock.now())
-    except Lost as error:
-        outcome.lost(sending, error, now=clock.now())
-    else:
-        told = outcome.said(sending, answer)
-        is_there = told is not None and classify(told.c_stat) is Class.EVENT_DUPLICATE
-        held = _held(sending) if is_there else None
-        outcome.record(sending, answer, told, held, now=clock.now())
-
-
-def _begin(row_id: int, *, now: datetime) -> Sending | None:
+def _begin(row_id: int, lote: str, *, now: datetime) -> Sending | None:
     row = Manifestation.objects.select_related("received__company").get(pk=row_id)
     received = row.received
     company = received.company
@@ -89,7 +123,7 @@ def _begin(row_id: int, *, now: datetime) -> Sending | None:
             return None
         until = _blocked_until(received, subject, route, now)
         if until is None:
-            return _open(row, subject, to, now)
+            return _open(row, subject, to, lote, now)
         row.next_attempt_at = until
         row.save()
         return None
@@ -122,7 +156,7 @@ def _blocked_until(
     return None
 
 
-def _open(row: Manifestation, subject: str, to: Sefaz, now: datetime) -> Sending:
+def _open(row: Manifestation, subject: str, to: Sefaz, lote: str, now: datetime) -> Sending:
     content = archive.unpacked(row.xml)
     received = row.received
     attempt = Attempt.objects.create(
@@ -131,15 +165,15 @@ def _open(row: Manifestation, subject: str, to: Sefaz, now: datetime) -> Sending
         kind=Attempt.Kind.EVENT,
         subject=subject,
         authority=to.route.authority,
-        id_lote=transmit.new_lote(now),
+        id_lote=lote,
         sha256=hashlib.sha256(content).hexdigest(),
         started_at=now,
     )
     row.begin(again_at=now + transmit.DEADLINE)
     row.save()
     return Sending(
-        attempt.pk, row.pk, received.company, received.ambiente, received.chave, subject,
-        attempt.id_lote, content, to,
+        attempt.pk, row.pk, received.company, received.ambiente, received.chave, subject, content,
+        to,
     )  # fmt: skip
 
 
@@ -161,4 +195,4 @@ def _held(sending: Sending) -> EventAnswer | None:
     except (NotSent, Lost, Misconfigured, consumption.Throttled) as error:
         log.info("manifestation.not_shown", extra={"chave": sending.chave, "reason": str(error)})
         return None
-    return event_adoption.found(answer, sending.subject[2:8], 1)
+    return event_adoption.found(answer, sending.subject[2:8], int(sending.subject[-2:]))

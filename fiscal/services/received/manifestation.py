@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from fiscal import xml
+from fiscal import access_key, xml
 from fiscal.authorities.base import TP_AMB
 from fiscal.authorities.cstat import Class, classify
 from fiscal.documents.nfe import events as kinds
@@ -58,15 +58,15 @@ def manifest(received_id: int, *, tipo: str, justificativa: str = "") -> Manifes
     ManifestationRefused when the authority says that the note does not take it; InProcessing,
     CertificateExpired, NoCertificate, SchemaInvalid.
     """
-    row = _ordered(received_id, tipo, justificativa, now=clock.now())
+    row = order(received_id, tipo=tipo, justificativa=justificativa, now=clock.now())
     manifest_sending.send(row.pk)
     found: Manifestation = Manifestation.objects.select_related("received__company").get(pk=row.pk)
-    _refuse(found)
+    refuse(found)
     return found
 
 
-def _refuse(row: Manifestation) -> None:
-    """A refusal that has a code of its own in the API."""
+def refuse(row: Manifestation) -> None:
+    """A refusal that has a code of its own in the API. Raises as `manifest`."""
     if row.state != EventState.REJEITADO:
         return
     if classify(row.c_stat, in_event=True) is Class.EVENT_DUPLICATE:
@@ -76,8 +76,11 @@ def _refuse(row: Manifestation) -> None:
 
 
 @transaction.atomic
-def _ordered(received_id: int, tipo: str, justificativa: str, *, now: datetime) -> Manifestation:
-    """The signed event, to be sent; the same one that is on its way goes on."""
+def order(received_id: int, *, tipo: str, justificativa: str, now: datetime) -> Manifestation:
+    """The signed event, to be sent; the same one that is on its way goes on.
+
+    Raises ManifestationTaken, InProcessing, CertificateExpired, NoCertificate, SchemaInvalid.
+    """
     received = (
         ReceivedNfe.objects.select_for_update(of=("self",))
         .select_related("company")
@@ -98,14 +101,32 @@ def _ordered(received_id: int, tipo: str, justificativa: str, *, now: datetime) 
 def _create(
     received: ReceivedNfe, tp_evento: str, justificativa: str, now: datetime
 ) -> Manifestation:
+    values = {"xJust": justificativa} if justificativa else {}
+    return create(received, tp_evento, values, n_seq=1, justificativa=justificativa, now=now)
+
+
+def create(
+    received: ReceivedNfe,
+    tp_evento: str,
+    values: kinds.Values,
+    *,
+    n_seq: int,
+    now: datetime,
+    justificativa: str = "",
+) -> Manifestation:
+    """A signed event of the recipient, to be sent; `values` are those of detEvento by tag.
+
+    The caller holds the note's lock. Raises CertificateExpired, NoCertificate, SchemaInvalid.
+    """
     # 579: never before the authorization, which the authority dates by its own clock.
     at = max(now, received.authorized_at or now)
     row: Manifestation = Manifestation.objects.create(
         account_id=received.account_id,
         received=received,
         tp_evento=tp_evento,
+        n_seq=n_seq,
         justificativa=justificativa,
-        xml=archive.packed(_signed(received, tp_evento, justificativa, at, now)),
+        xml=archive.packed(_signed(received, tp_evento, values, n_seq=n_seq, at=at, now=now)),
         dh_evento=at,
         next_attempt_at=now + manifest_sending.AGAIN,
         created_at=now,
@@ -114,20 +135,26 @@ def _create(
 
 
 def _signed(
-    received: ReceivedNfe, tp_evento: str, justificativa: str, at: datetime, now: datetime
+    received: ReceivedNfe,
+    tp_evento: str,
+    values: kinds.Values,
+    *,
+    n_seq: int,
+    at: datetime,
+    now: datetime,
 ) -> bytes:
-    """`<evento>` of EVT-1 at cOrgao 91, the recipient being its author. Raises SchemaInvalid."""
+    """`<evento>` of EVT-1, the recipient being its author. Raises SchemaInvalid."""
     company = received.company
     inner = kinds.inf_evento(
         tp_evento,
-        {"xJust": justificativa} if justificativa else {},
+        values,
         chave=received.chave,
-        n_seq=1,
+        n_seq=n_seq,
         tp_amb=TP_AMB[received.ambiente],
         author=company.document,
         at=local_time(company, at).isoformat(),
     )
-    element_id = f"ID{tp_evento}{received.chave}01"
+    element_id = access_key.event_id(tp_evento, received.chave, n_seq)
     signature, _ = signer_of(company, at=now).signature(inner, element_id=element_id)
     content = kinds.evento(inner, signature)
     if xml.event_faults(content):

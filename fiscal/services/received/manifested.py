@@ -25,7 +25,7 @@ def settle(row: ReceivedNfe) -> bool:
     Whether that changed the row, which the caller saves.
     """
     before = row.manifestacao
-    standing = row.manifestations.filter(state=EventState.REGISTRADO)
+    standing = row.manifestations.filter(state=EventState.REGISTRADO, tp_evento__in=NAMES)
     conclusive = standing.exclude(tp_evento=TIPOS[CIENCIA])
     last = (conclusive if conclusive.exists() else standing).order_by("registered_at", "id").last()
     row.manifestacao = NAMES[last.tp_evento] if last else ""

@@ -132,8 +132,9 @@ def _taken(cursor: DistributionCursor, xml: bytes, now: datetime) -> ReceivedNfs
         said = municipal.read_note(xml, municipality=cursor.company.codigo_municipio)
     except BadXml as error:
         log.warning("received.unreadable", extra={"cursor_id": cursor.pk, "reason": str(error)})
+        _is_new(cursor, "", xml, now, error=str(error))
         return None
-    if said.taker_document != cursor.company.document or not _is_new(cursor, said, xml, now):
+    if said.taker_document != cursor.company.document or not _is_new(cursor, said.chave, xml, now):
         return None
     cursor.last_version += 1
     row = _row(cursor, said, now)
@@ -141,12 +142,19 @@ def _taken(cursor: DistributionCursor, xml: bytes, now: datetime) -> ReceivedNfs
     return row
 
 
-def _is_new(cursor: DistributionCursor, said: CityNote, xml: bytes, now: datetime) -> bool:
-    """Keep the note, unless these very bytes are the last that came of it."""
+def _is_new(
+    cursor: DistributionCursor, chave: str, xml: bytes, now: datetime, *, error: str = ""
+) -> bool:
+    """Keep the note, unless these very bytes are the last that came of it.
+
+    What cannot be read has no key: it is kept once, with the reason.
+    """
     digest = hashlib.sha256(xml).hexdigest()
     mine = ReceivedDocument.objects.filter(
-        company=cursor.company, ambiente=cursor.ambiente, source=cursor.source, chave=said.chave
+        company=cursor.company, ambiente=cursor.ambiente, source=cursor.source, chave=chave
     )
+    if error and mine.filter(sha256=digest).exists():
+        return False
     if mine.order_by("-nsu").values_list("sha256", flat=True).first() == digest:
         return False
     cursor.ult_nsu += 1
@@ -158,10 +166,11 @@ def _is_new(cursor: DistributionCursor, said: CityNote, xml: bytes, now: datetim
         source=cursor.source,
         nsu=cursor.ult_nsu,
         schema=SCHEMA,
-        chave=said.chave,
+        chave=chave,
         content=archive.packed(xml),
         size=len(xml),
         sha256=digest,
+        error=error[:300],
         created_at=now,
     )
     return True

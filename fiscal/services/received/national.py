@@ -76,7 +76,7 @@ def _record(cursor_id: int, page: Page, *, now: datetime) -> tuple[int, bool]:
     cursor = cursors.locked(cursor_id)
     before = cursor.ult_nsu
     changed = _keep(cursor, page.documents, now)
-    cursor.ult_nsu = max((one.nsu for one in page.documents), default=before)
+    cursor.ult_nsu = max([before, *(one.nsu for one in page.documents)])
     cursor.max_nsu = max(cursor.max_nsu, cursor.ult_nsu)
     asking.answered(cursor, now=now)
     has_more = not page.is_last and cursor.ult_nsu > before

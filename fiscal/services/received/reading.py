@@ -95,7 +95,7 @@ def _summary(content: bytes) -> Note:
     root = parse(content)
     return Note(
         chave=child_text(root, "chNFe"),
-        issuer_document=child_text(root, "CNPJ") or child_text(root, "CPF"),
+        issuer_document=(child_text(root, "CNPJ") or child_text(root, "CPF"))[:14],
         issuer_name=child_text(root, "xNome")[:300],
         recipient_document="",
         total=_amount(child_text(root, "vNF")),
@@ -117,7 +117,7 @@ def _whole(content: bytes) -> Note:
     faults = _faults(content, answer)
     return Note(
         chave=inf.get("Id", "")[3:],
-        issuer_document=child_text(inf, "emit", "CNPJ") or child_text(inf, "emit", "CPF"),
+        issuer_document=(child_text(inf, "emit", "CNPJ") or child_text(inf, "emit", "CPF"))[:14],
         issuer_name=child_text(inf, "emit", "xNome")[:300],
         recipient_document=next(
             (

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 import pytest
 from django.test import Client
 from django.urls import reverse
-from factories import ContractFactory, MembershipFactory, RuleFactory
+from factories import ContractFactory, MembershipFactory, OrganizationFactory, RuleFactory
 from support.invoice_notes import fresh, issue_all, make_template, noted, the_note
 from support.service_notes import refuses
 from support.wire import api_of
@@ -110,6 +110,63 @@ def test_staff_issue_chosen_notes_once_confirmed(
     assert {the_note(one).state for one in invoices} == {"issued"}
     refused = client_as(account, "suporte").post(url, chosen | {"confirmado": "1"})
     assert Job.objects.count() == 1, refused.content
+
+
+def test_staff_give_a_template_to_invoices_that_have_none(
+    organization, customer, template, issuer, city, account, other_account
+):
+    with_one = noted(organization, customer, template, days=9)
+    plain = {"issue_nfse": False, "nfse_template_ref": None}
+    bare = noted(organization, customer, template, options=plain)
+    gone = noted(organization, customer, template, options={"nfse_template_ref": 999_999})
+    foreign = make_template(OrganizationFactory(account=other_account), name="Modelo alheio")
+    client = client_as(account, "financeiro")
+    url = reverse("admin:billing_invoice_changelist")
+    rows = [with_one.pk, bare.pk, gone.pk]
+    chosen = {"action": "issue_notes", "_selected_action": rows}
+
+    page = client.post(url, chosen).content.decode()
+    assert "2 sem modelo fiscal" in page
+    assert f'<option value="{template.pk}">Consultoria</option>' in page
+    assert "Modelo alheio" not in page
+    refused = client.post(url, chosen | {"confirmado": "1", "modelo": foreign.pk})
+    assert "Faça uma escolha válida" in refused.content.decode()
+    assert not Job.objects.exists()
+    left = client.post(url, chosen | {"confirmado": "1", "modelo": ""}, follow=True)
+    assert "2 fatura(s) sem modelo fiscal ficaram de fora" in left.content.decode()
+    assert Job.objects.get().params == {"invoices": [with_one.pk]}
+    assert fresh(bare).issue_nfse is False
+
+    done = client.post(url, chosen | {"confirmado": "1", "modelo": template.pk}, follow=True)
+    assert "Emissão de notas fiscais nº" in done.content.decode()
+    run_job(Job.objects.order_by("-pk").first().pk)
+    issue_all()
+
+    assert {the_note(one).state for one in (with_one, bare, gone)} == {"issued"}
+    again = client.post(url, chosen | {"confirmado": "1"}, follow=True)
+    assert "tem nota a emitir" in again.content.decode()
+
+
+def test_refused_notes_are_issued_again_from_their_own_list(
+    organization, customer, template, issuer, city, account
+):
+    city.next("send", refuses("E0310", "cTribNac inexistente"))
+    refused = noted(organization, customer, template)
+    issue_all()
+    waits = noted(organization, customer, template, days=2)
+    client = client_as(account, "fiscal")
+    url = reverse("admin:billing_invoicenote_changelist")
+    listed = client.get(url).content.decode()
+    assert "2 dias úteis após o recebimento" in listed
+    ids = [the_note(refused).pk, the_note(waits).pk]
+    chosen = {"action": "issue_notes", "_selected_action": ids}
+
+    assert "2 nota(s), R$" in client.post(url, chosen).content.decode()
+    client.post(url, chosen | {"confirmado": "1"})
+    run_job(Job.objects.get().pk)
+    issue_all()
+
+    assert {the_note(one).state for one in (refused, waits)} == {"issued"}
 
 
 def test_staff_see_why_and_issue_again(organization, customer, template, issuer, city, account):

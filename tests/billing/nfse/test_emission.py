@@ -19,7 +19,6 @@ from billing.services import note_emission
 from billing.services.invoices import cancel_invoice, emit_invoice, undo_emission, void_invoice
 from billing.services.note_batches import issue_one
 from billing.services.note_cancellation import replace_note
-from billing.services.receivables import receive, undo_receipt
 from fiscal.authorities.provider import Kind
 from fiscal.models import ServiceNote
 from fiscal.services.nfse import orders
@@ -187,30 +186,7 @@ def test_an_invoice_without_value_or_wish_gets_no_note(organization, customer, t
     assert not InvoiceNote.objects.exists()
 
 
-# --- when --------------------------------------------------------------------------------------
-
-
-def test_so_many_business_days_after_the_last_receipt(
-    organization, customer, template, issuer, city, today, account
-):
-    today("2026-11-20")
-    invoice = noted(organization, customer, template, days=2)
-    issue_all()
-    assert (the_note(invoice).state, the_note(invoice).due_on) == ("scheduled", None)
-
-    parcel = invoice.receivables.get()
-    receive(parcel.pk, account=account, actor=SYSTEM, on=date(2026, 11, 20))
-    assert the_note(invoice).due_on == date(2026, 11, 24)  # Monday and Tuesday
-
-    undo_receipt(parcel.pk, account=account, actor=SYSTEM)
-    assert the_note(invoice).due_on is None
-    receive(parcel.pk, account=account, actor=SYSTEM, on=date(2026, 11, 20))
-    issue_all()
-    assert the_note(invoice).state == "scheduled"
-
-    today("2026-11-24")
-    issue_all()
-    assert the_note(invoice).state == "issued"
+# --- taken back -----------------------------------------------------------------------------------
 
 
 def test_undoing_the_emission_gives_up_a_waiting_note_and_the_withholdings(

@@ -20,7 +20,7 @@ from billing.selectors.invariants import violations
 from billing.services.invoices import void_invoice
 from billing.services.run import RunRequest, run_billing
 from fiscal.models import MailMessage, ServiceNote
-from fiscal.services import mail
+from fiscal.services import mail_sending
 from fiscal.services.nfse.files import note_xml
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +58,7 @@ def letters(issuer, mailoutbox):
 
 def mailed():
     for message in MailMessage.objects.filter(next_attempt_at__isnull=False).order_by("pk"):
-        mail.send(message.pk, message.n_attempts)
+        mail_sending.send(message.pk, message.n_attempts)
 
 
 @pytest.mark.usefixtures("rule")

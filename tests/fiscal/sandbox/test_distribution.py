@@ -82,6 +82,25 @@ def test_after_nothing_new_one_hour_must_pass(sandbox, client, buyer):
     assert (nothing, early, fetched(buyer, ult=0).c_stat) == (137, 656, 138)
 
 
+def test_who_asks_too_often_is_told_from_where_to_go_on(sandbox, client, buyer):
+    """656 carries the NSU that the taxpayer was last given, by whatever program."""
+    sandbox.clock(parado=True)
+    for numero in (1, 2):
+        client.send(note(client.signing, numero=numero))
+    assert fetched(buyer, ult=0).c_stat == 138
+    assert fetched(buyer, ult=2).c_stat == 137
+    client.send(note(client.signing, numero=3))
+
+    blocked = fetched(buyer, ult=0)
+
+    assert (blocked.c_stat, blocked.text("ultNSU"), blocked.text("maxNSU")) == (
+        656, f"{2:015d}", f"{3:015d}",
+    )  # fmt: skip
+    assert "ultNSU" in blocked.text("xMotivo")
+    beyond = fetched(sandbox.client("12ABC34501DE35"), "12ABC34501DE35", ult=9)
+    assert (beyond.c_stat, beyond.text("maxNSU")) == (589, "0" * 15)
+
+
 def test_the_whole_document_comes_after_the_manifestation(client, buyer):
     sent = note(client.signing)
     client.send(sent)

@@ -66,8 +66,9 @@ def eventually(ask):
             time.sleep(0.02)
 
 
-def test_a_refused_handshake_is_a_tls_error(sandbox, client):
-    sandbox.fault("tls_recusado")
+@pytest.mark.parametrize("tipo", ["tls_recusado", "cadeia_quebrada"])
+def test_a_refused_handshake_is_a_tls_error(sandbox, client, tipo):
+    sandbox.fault(tipo)
 
     with pytest.raises(requests.exceptions.SSLError):
         client.send(note(client.signing))

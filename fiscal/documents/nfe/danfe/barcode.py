@@ -1,19 +1,16 @@
-"""The access key as Code 128 and the consultation address as QR code, as inline SVG (PDF-4)."""
+"""The access key as Code 128, as inline SVG, and images for the prints (PDF-4)."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from itertools import groupby
 
-import segno
 from barcode.charsets import code128
 
 _START = code128.START_CODES
 _TO = {"B": code128.C["TO_B"], "C": 99}
 _STOP = code128.STOP + "11"  # the final bar of two modules
 _QUIET = 10  # modules on either side
-_OVERLAP = 0.04  # closes the hairlines that viewers draw between touching shapes
 
 
 def code128_values(text: str) -> list[int]:
@@ -93,29 +90,6 @@ def code128_svg(text: str, *, is_vertical: bool = False) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" class="barcode" '
         f'preserveAspectRatio="none"><path d="{"".join(bars)}"/></svg>'
     )
-
-
-def qr_svg(text: str) -> str:
-    """QR code of `text`, level M, as SVG without margin or size. Empty for empty text."""
-    if not text:
-        return ""
-    matrix = segno.make_qr(text, error="m", boost_error=False).matrix
-    size = len(matrix)
-    path = "".join(_row(row, y) for y, row in enumerate(matrix))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" class="qr">'
-        f'<path fill="none" stroke="#000" stroke-width="{1 + _OVERLAP}" d="{path}"/></svg>'
-    )
-
-
-def _row(modules: Iterable[int], y: int) -> str:
-    path, x = [], 0
-    for dark, run in groupby(modules):
-        width = len(list(run))
-        if dark:
-            path.append(f"M{x} {y}.5h{width}")
-        x += width
-    return "".join(path)
 
 
 def image_uri(image: bytes) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fiscal.documents.nfe.danfe import geometry
-from fiscal.documents.nfe.danfe.barcode import code128_svg, image_uri, qr_svg
+from fiscal.documents.nfe.danfe.barcode import code128_svg, image_uri
 from fiscal.documents.nfe.danfe.consumer import QR_SIZE, read_receipt
 from fiscal.documents.nfe.danfe.correction import read_correction
 from fiscal.documents.nfe.danfe.options import DanfeOptions
@@ -19,6 +19,7 @@ from fiscal.documents.nfe.danfe.simplified import read_simplified
 from fiscal.documents.nfe.danfe.standing import Cancellation
 from fiscal.documents.nfe.danfe.tags import grouped
 from lib import pdf
+from lib.drawing import qr_svg
 
 # Raised by hand when the same XML would print differently: part of the cache key (PDF-1).
 LAYOUT_VERSION = 2

@@ -18,7 +18,7 @@ from fiscal.documents.nfse.paper.view import (
     percent_of,
 )
 from fiscal.tables import places
-from lib import br
+from lib import br, money
 
 _YES = ("1", "S", "true")
 
@@ -169,12 +169,12 @@ def _amounts(inf: Tag, service: Tag) -> Amounts:
 
 
 def _notes(inf: Tag, declared: Tag) -> tuple[str, ...]:
-    approximate = declared("Servico/Valores/ValTotTributos")
+    approximate = decimal(declared("Servico/Valores/ValTotTributos"))
     found = (
         inf("OutrasInformacoes"),
         declared("InformacoesComplementares"),
         texts.SIMPLES if declared("OptanteSimplesNacional") in _YES else "",
-        f"Valor aproximado dos tributos (Lei 12.741/2012): R$ {approximate.replace('.', ',')}"
+        f"Valor aproximado dos tributos (Lei 12.741/2012): {money.brl(approximate)}"
         if approximate
         else "",
     )

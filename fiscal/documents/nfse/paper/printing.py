@@ -9,16 +9,17 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fiscal.documents.nfe.danfe.barcode import image_uri, qr_svg
+from fiscal.documents.nfe.danfe.barcode import image_uri
 from fiscal.documents.nfe.danfe.printing import TEMPLATES
 from fiscal.documents.nfe.danfe.tags import Tag
 from fiscal.documents.nfse.paper import abrasf, sao_paulo, view
 from fiscal.documents.nfse.paper.view import Facts, Paper
 from fiscal.xml import BadXml, parse
 from lib import money, pdf
+from lib.drawing import qr_svg
 
 # Raised by hand when the same XML would print differently: part of the cache key (PDF-1).
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 _PLAIN = Facts()
 
 

@@ -69,8 +69,10 @@ def _rps(note: Tag) -> str:
 
 def _party(note: Tag, who: str, *, inscricao: str) -> Party:
     numbers, place = note.tag(f"CPFCNPJ{who}"), note.tag(f"Endereco{who}")
-    street = " ".join(filter(None, (place("TipoLogradouro"), place("Logradouro"))))
-    parts = (street, *(place(tag) for tag in ("NumeroEndereco", "ComplementoEndereco", "Bairro")))
+    parts = (
+        _street(place),
+        *(place(tag) for tag in ("NumeroEndereco", "ComplementoEndereco", "Bairro")),
+    )
     cep = place("CEP").zfill(8) if place("CEP") else ""
     return Party(
         nome=note(f"RazaoSocial{who}"),
@@ -81,6 +83,13 @@ def _party(note: Tag, who: str, *, inscricao: str) -> Party:
         cep=br.cep_mask(cep) if cep else "",
         email=note(f"Email{who}"),
     )
+
+
+def _street(place: Tag) -> str:
+    """The kind of street is the first letters of its name where nobody told another (§4.2)."""
+    kind, street = place("TipoLogradouro"), place("Logradouro")
+    is_told = street[:3].strip().casefold() == kind.casefold()
+    return street if is_told or not kind else f"{kind} {street}"
 
 
 def _town(place: Tag) -> str:

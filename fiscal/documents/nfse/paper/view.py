@@ -189,20 +189,18 @@ def withheld_block(paper: Paper) -> Block:
 
 
 def party_block(title: str, party: Party) -> Block:
-    """Name and document, then where and how to reach it."""
-    return Block(
-        title,
-        (
-            (
-                Box("Nome / razão social", party.nome, 2.2),
-                Box("CNPJ / CPF", party.documento),
-                Box("Inscrição municipal", party.inscricao, 0.8),
-            ),
-            (
-                Box("Endereço", party.address, 2.2),
-                Box("Município / UF", party.town),
-                Box("CEP", party.cep, 0.8),
-            ),
-            (Box("E-mail", party.email, 2.2), Box("Telefone", party.phone, 1.8)),
-        ),
+    """Name and document, then where and how to reach it, as far as the note tells."""
+    who = (
+        Box("Nome / razão social", party.nome, 2.2),
+        Box("CNPJ / CPF", party.documento),
+        Box("Inscrição municipal", party.inscricao, 0.8),
     )
+    more = (
+        (
+            Box("Endereço", party.address, 2.2),
+            Box("Município / UF", party.town),
+            Box("CEP", party.cep, 0.8),
+        ),
+        (Box("E-mail", party.email, 2.2), Box("Telefone", party.phone, 1.8)),
+    )
+    return Block(title, (who, *(row for row in more if any(box.value for box in row))))

@@ -7,11 +7,11 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fiscal.documents.nfe.danfe.barcode import qr_svg
 from fiscal.documents.nfe.danfe.printing import TEMPLATES
 from fiscal.documents.nfsen.danfse import geometry
 from fiscal.documents.nfsen.danfse.reading import CONSULTATION, read_danfse
 from lib import pdf
+from lib.drawing import qr_svg
 
 # Raised by hand when the same XML would print differently: part of the cache key (PDF-1).
 LAYOUT_VERSION = 1

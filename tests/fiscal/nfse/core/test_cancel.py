@@ -110,7 +110,11 @@ def test_a_cancellation_may_be_refused_or_not_offered(nfe, authorized, city):
     assert "portal" in answer.json()["erros"][0]["mensagem"]
     assert city.names().count("cancel") == 1
     city.features = Features()
-    assert nfe.delete("nfse/r1", REASON).json()["status"] == "cancelado"
+    answer = nfe.delete("nfse/r1", REASON | {"analise_fiscal": "true"})
+    assert (answer.status_code, answer.json()["codigo"]) == (400, "requisicao_invalida")
+    assert "análise fiscal" in answer.json()["mensagem"]
+    answer = nfe.delete("nfse/r1", REASON | {"analise_fiscal": "false"})
+    assert answer.json()["status"] == "cancelado"
 
 
 def test_a_cancellation_in_analysis_is_asked_about(nfe, authorized, city, at_moment):

@@ -22,11 +22,23 @@ from fiscal.models import (
     FiscalHook,
     HookNotice,
     NoteState,
+    OrderState,
     ServiceAttempt,
     ServiceNote,
+    ServiceOrder,
     ServiceSeries,
 )
-from fiscal.services.nfse import dispatch, files, issue, notices, sending, signing, transmit
+from fiscal.services.nfse import (
+    cancel,
+    dispatch,
+    files,
+    issue,
+    notices,
+    orders,
+    sending,
+    signing,
+    transmit,
+)
 from fiscal.services.sweeps import claim_due
 from lib import clock
 
@@ -34,6 +46,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("sem_conexao", {"vezes": 1}),
+    ("tls_recusado", {"vezes": 1}),
+    ("cadeia_quebrada", {"vezes": 1}),
+    ("consumo_indevido", {"vezes": 1}),
+    ("resposta_trocada", {}),
     ("queda_antes", {}),
     ("queda_depois", {}),
     ("lento_depois", {"parametros": {"segundos": 2}}),
@@ -186,3 +202,47 @@ def test_a_server_killed_while_it_accepts_keeps_all_or_nothing(issuer, sandbox):
     dispatch.work()
 
     prove(note)
+
+
+# The way of a cancellation; "" where no order is left.
+ORDER_STEPS: list[tuple[str, Any, str, bool, str]] = [
+    ("before it is signed", orders, "sign", True, ""),
+    ("signed, not committed", orders, "sign", False, ""),
+    ("kept, nothing sent", orders, "advance", True, OrderState.ASSINADO),
+    ("before the attempt is open", transmit, "new_attempt", True, OrderState.ASSINADO),
+    ("the attempt is open, nothing sent", orders, "_begin", False, OrderState.TRANSMITINDO),
+    ("sent, no answer", sefin.Sefin, "send_cancellation", False, OrderState.TRANSMITINDO),
+    ("answered, not recorded", orders, "_record_outcome", True, OrderState.TRANSMITINDO),
+    ("told, not committed", notices, "announce", False, OrderState.TRANSMITINDO),
+    ("recorded", orders, "_record_outcome", False, OrderState.REGISTRADO),
+]
+REASON = "Servico nao foi prestado"
+
+
+def test_a_server_killed_while_it_cancels_cancels_once(issuer, sandbox, at_moment):
+    for n, (what, owner, name, before, left) in enumerate(ORDER_STEPS):
+        note = sending.advance(accepted(issuer, f"r{n}").pk)
+        assert note.state == NoteState.AUTORIZADO, note.last_message
+
+        def cancels(note=note):
+            cancel.cancel_note(note, justificativa=REASON)
+
+        assert killed(owner, name, before, cancels), what
+        order = ServiceOrder.objects.filter(note=note).first()
+        assert (order.state if order else "") == left, what
+
+    at_moment(clock.now() + timedelta(minutes=3))
+    assert claim_due() == 6  # the sweep finds what lost its process
+    for order in ServiceOrder.objects.exclude(state=OrderState.REGISTRADO):
+        orders.resume(order.pk)
+    for note in ServiceNote.objects.filter(state=NoteState.AUTORIZADO):
+        assert not note.orders.exists()  # its client, without an answer, asks again
+        cancel.cancel_note(note, justificativa=REASON)
+
+    assert set(ServiceNote.objects.values_list("state", flat=True)) == {NoteState.CANCELADO}
+    assert ServiceOrder.objects.count() == len(ORDER_STEPS)
+    there = sandbox.told("GET", "notas")
+    assert [note["situacao"] for note in there] == ["cancelado"] * len(ORDER_STEPS)
+    assert [len(note["eventos"]) for note in there] == [1] * len(ORDER_STEPS)
+    for note in ServiceNote.objects.all():
+        assert note.archives.filter(kind=Archive.Kind.EVENT).count() == 1

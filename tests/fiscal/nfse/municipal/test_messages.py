@@ -28,7 +28,7 @@ from fiscal.authorities.municipal import profiles
 from fiscal.authorities.municipal.abrasf_values import item
 from fiscal.authorities.municipal.sao_paulo import SaoPaulo
 from fiscal.authorities.municipal.sao_paulo_values import cancel_string, rps_string
-from fiscal.errors import SchemaInvalid
+from fiscal.errors import InvalidRequest, SchemaInvalid
 
 
 @pytest.fixture(autouse=True)
@@ -177,6 +177,25 @@ def test_who_is_refused_before_a_number_is_spent():
         "prestador.inscricao_municipal", "servico.valor_servicos", "numero_rps_substituido",
     ]  # fmt: skip
     assert list(provider(CITIES["issnet-2.04"]).check(declared(CITIES["issnet-2.04"]))) == []
+
+
+def test_a_schema_speaks_portuguese_and_names_no_list_of_two_hundred():
+    (wrong,) = provider(SAO_PAULO).check(declared(SAO_PAULO, codigo_obra="OB123"))
+    assert wrong.campo == "codigo_obra"
+    assert wrong.mensagem == "Valor não aceito pelo tipo tpNumero (valor: 'OB123')."
+
+    issnet = CITIES["issnet-2.04"]
+    (wrong,) = provider(issnet).check(declared(issnet, servico__item_lista_servico="03.01"))
+    assert wrong.mensagem == "Valor fora da lista aceita (valor: '03.01')."
+
+
+def test_a_code_that_the_city_does_not_take_is_refused_before_it_is_asked():
+    for municipality in CITIES.values():
+        with pytest.raises(InvalidRequest, match="1, 2, 4"):
+            provider(municipality).build_cancellation(
+                note(municipality, number="1"),
+                code="5", reason="x" * 15, now=MOMENT, signer=a1.signer(),
+            )  # fmt: skip
 
 
 # --- São Paulo -------------------------------------------------------------------------------

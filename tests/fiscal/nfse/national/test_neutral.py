@@ -92,7 +92,7 @@ def test_the_same_service_is_a_valid_dps() -> None:
             {"numero_beneficio_municipal": "42046080100001"},
             {"tributacao_iss": "1", "numero_beneficio_municipal": "42046080100001"},
         ),
-        ("4", {}, {"tributacao_iss": "2", "tipo_imunidade": "0"}),
+        ("4", {"tipo_imunidade": "3"}, {"tributacao_iss": "2", "tipo_imunidade": "3"}),
         (
             "5",
             {"numero_processo_suspensao": "1" * 30},
@@ -113,12 +113,20 @@ def test_the_nature_of_the_operation_is_told_as_the_dps_tells_it(
     assert wanted.items() <= data.items()
 
 
-@pytest.mark.parametrize("nature", ["3", "5", "6"])
-def test_what_the_municipal_body_cannot_tell_is_asked_for(nature: str) -> None:
+@pytest.mark.parametrize(
+    ("nature", "field"),
+    [
+        ("3", "numero_beneficio_municipal"),
+        ("4", "tipo_imunidade"),
+        ("5", "numero_processo_suspensao"),
+        ("6", "numero_processo_suspensao"),
+    ],
+)
+def test_what_the_nature_does_not_tell_is_asked_for(nature: str, field: str) -> None:
     with pytest.raises(SchemaInvalid) as refused:
         neutral.to_national(_declared(natureza_operacao=nature))
 
-    assert [error.campo for error in refused.value.erros] == ["natureza_operacao"]
+    assert [error.campo for error in refused.value.erros] == [field]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +189,8 @@ def test_the_rate_goes_where_the_city_wants_it() -> None:
 
     assert rate not in _data(is_active=True)
     assert _data(is_active=False)[rate] == Decimal("2.00")
-    assert rate not in _data(is_active=False, natureza_operacao="4")
+    immune = {"tipo_imunidade": "3"}
+    assert rate not in _data(is_active=False, natureza_operacao="4", extra=immune)
     withheld = {"iss_retido": True}
     assert _data(is_active=True, optante_simples_nacional=True, servico=withheld)[rate] == 2
 

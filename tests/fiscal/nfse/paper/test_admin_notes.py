@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.test import Client
+from django_q.models import OrmQ
 from support.service_notes import issues, loses, nfse_body, refusal, refuses, says
 from support.staff import act, client_of, form_of, path, said
 
@@ -21,7 +24,7 @@ from fiscal.models import (
     ServiceSeries,
 )
 from fiscal.services import nfse_printing
-from fiscal.services.nfse import dispatch, recovery
+from fiscal.services.nfse import dispatch, files, recovery
 from tests.fiscal.nfse.paper.samples import abrasf204
 
 pytestmark = pytest.mark.django_db
@@ -276,3 +279,57 @@ def test_what_was_sent_is_there_to_be_read(nfe, issuer, city):
         assert "1000" in chief.get(path(model, "change", row.pk)).content.decode()
     files = chief.get(path("archive", "change", note.archives.first().pk)).content.decode()
     assert path("servicenote", "change", note.pk) in files
+
+
+def test_many_notes_are_asked_sent_again_and_taken_as_files(nfe, issuer, city, clerk, company):
+    url = path("servicenote", "changelist")
+    good = sent(nfe)
+    city.next("send", refuses("E145", "Regime não informado"))
+    bad = sent(nfe, "r2")
+    city.next("send", loses(after=False))
+    lost = sent(nfe, "r3")
+    rows = [good.pk, bad.pk, lost.pk]
+
+    def do(action: str, *ids: int, **more: str) -> Any:
+        return clerk.post(url, {"action": action, "_selected_action": list(ids)} | more)
+
+    asked = do("nudge_chosen", *rows).content.decode()
+    assert "1 nota(s), R$" in asked
+    assert "2 ficam de fora: já têm resposta definitiva" in asked
+    queued = OrmQ.objects.count()
+    do("nudge_chosen", *rows, confirmado="1")
+    assert OrmQ.objects.count() == queued + 1
+
+    asked = do("reissue_chosen", *rows).content.decode()
+    assert "E145 – Regime não informado" in asked
+    assert fresh("r2").state == NoteState.REJEITADO
+    do("reissue_chosen", *rows, confirmado="1")
+    assert fresh("r2").state == NoteState.ASSINADO
+    dispatch.work()
+    assert (fresh("r2").state, fresh("r2").rps_number) == (NoteState.AUTORIZADO, bad.rps_number)
+
+    bad.refresh_from_db(fields=["number"])
+    archive = ZipFile(BytesIO(b"".join(do("download_chosen", *rows).streaming_content)))
+    names = archive.namelist()
+    assert sorted(name.rpartition(".")[2] for name in names) == ["pdf", "pdf", "xml", "xml"]
+    assert {name.partition("/")[0] for name in names} == {company.document}
+    first = f"{company.document}/{files.note_name(good)}"
+    assert archive.read(first) == files.note_xml(good)
+    assert (
+        "não há arquivos"
+        in clerk.post(
+            url, {"action": "download_chosen", "_selected_action": [lost.pk]}, follow=True
+        ).content.decode()
+    )
+
+
+def test_only_who_may_issue_sends_many_again(nfe, issuer, city, company, other_account):
+    city.next("send", refuses("E145", "Regime não informado"))
+    note = sent(nfe)
+    url = path("servicenote", "changelist")
+    chosen = {"action": "reissue_chosen", "_selected_action": [note.pk], "confirmado": "1"}
+
+    for client in (client_of(company.account, "suporte"), client_of(other_account)):
+        client.post(url, chosen)
+
+    assert fresh().state == NoteState.REJEITADO

@@ -63,6 +63,23 @@ def test_abrasf_1_and_sao_paulo_write_rates_as_fractions():
         assert part in page, part
 
 
+def test_amounts_streets_and_empty_lines_are_as_people_write_them():
+    told = b"<ValTotTributos>166049.38</ValTotTributos></Valores>"
+    page = flat(paper.note_html(abrasf204().replace(b"</Valores>", told)))
+    assert "(Lei 12.741/2012): R$ 166.049,38" in page
+
+    # The kind that stands for none is the beginning of the street (§4.2).
+    street = b"<TipoLogradouro>Ave</TipoLogradouro><Logradouro>Avenida Paulista"
+    own = b"<TipoLogradouro>Av</TipoLogradouro><Logradouro>Paulista"
+    page = flat(paper.note_html(sao_paulo().replace(own, street)))
+    assert "Avenida Paulista, 1000" in page
+    assert "Ave Avenida" not in page
+
+    # What nobody told of a party has no line.
+    assert abrasf204().count(b"<Contato>") == 1
+    assert flat(paper.note_html(abrasf204())).count("Telefone") == 1
+
+
 @pytest.mark.parametrize(
     ("rate", "base", "iss", "wanted"),
     [

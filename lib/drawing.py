@@ -1,8 +1,7 @@
-"""QR codes and bar codes as inline SVG, drawn here and nowhere else (SAFE-6)."""
+"""QR codes and boleto bar codes as inline SVG."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from itertools import groupby
 
@@ -76,8 +75,3 @@ def _pair(pair: str) -> list[int]:
         for bar, space in zip(bars, spaces, strict=True)
         for bit in (bar, space)
     ]
-
-
-def data_uri(svg: str) -> str:
-    """An SVG as a `data:` URL for `<img src>`."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
