@@ -126,6 +126,11 @@ def fold(text: str) -> str:
     return " ".join(bare.casefold().split())
 
 
+def unaccented(text: str) -> str:
+    """ASCII: letters without their accents, without what ASCII has nothing like."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
 # --- dates -----------------------------------------------------------------------------------
 
 
