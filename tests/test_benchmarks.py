@@ -82,7 +82,8 @@ NFSE = [
     "NFS-e, DPS construída, assinada e validada",
     "NFS-e, DPS com RSA-SHA256",
     "NFS-e, do JSON à DPS assinada, com duas validações",
-    "NFS-e, 6 notas de um faturamento, 2 processos, da aceitação à autorização",
+    "NFS-e, 6 faturas de um mês, 2 processos, da fatura à autorização: processador",
+    "NFS-e, 6 faturas de um mês, 2 processos, da fatura à autorização",
 ]
 API = [
     *(
