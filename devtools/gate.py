@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import threading
 
 worker_class = "devtools.web_worker.Worker"
@@ -34,15 +33,15 @@ def _load() -> None:
 
 
 def pre_fork(arbiter: object, worker: object) -> None:
-    """What was loaded so far stays: no collection of the processes to come walks through it."""
+    """What was loaded so far is shared: no collection of a process may touch its pages."""
     gc.freeze()
 
 
 def post_fork(arbiter: object, worker: object) -> None:
-    """Collect rarely: a page of the API makes thousands of objects, none of them in a cycle."""
-    gc.set_threshold(50_000, 20, 50)
-    # Threads wait for the database, not for each other: longer turns, fewer changes.
-    sys.setswitchinterval(0.02)
+    """One of the processes that answer begins."""
+    from lib import interpreter
+
+    interpreter.settle()
 
 
 WARM_UP_AFTER = 3.0  # seconds: the first page comes first

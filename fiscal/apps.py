@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -9,6 +11,12 @@ class FiscalConfig(AppConfig):
         """A worker of the queue is ready for documents before it takes its first task."""
         from django_q.signals import post_spawn
 
-        from fiscal.warming import load
+        post_spawn.connect(_prepare, dispatch_uid="fiscal.warming")
 
-        post_spawn.connect(load, dispatch_uid="fiscal.warming")
+
+def _prepare(**_: Any) -> None:
+    from fiscal import warming
+    from lib import interpreter
+
+    warming.load()
+    interpreter.settle()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 MODELS = (55, 65)
 # What the national system is sent, and what it sends back.
 NATIONAL_SCHEMAS = ("DPS", "pedRegEvento", "NFSe", "eventoNfse")
 
 
-def load(**_: Any) -> None:
-    """Schemas, catalogues, compiled layouts and tables: some two thirds of a second, once.
-
-    Takes the arguments of a signal.
-    """
+def load() -> None:
+    """Schemas, catalogues, compiled layouts and tables: some two thirds of a second, once."""
     _goods()
     _services()
 

@@ -33,6 +33,19 @@ def _shared_json(value: Any, *_: Any) -> Any:
     return _parsed(value) if isinstance(value, str) else value
 
 
+_SHARED = [_shared_json]
+
+
+def _share_json(rows: list[list[Any]], position: int) -> None:
+    """`_shared_json` of a whole column, most of which is the same text."""
+    known: dict[Any, Any] = {}
+    for row in rows:
+        text = row[position]
+        if text not in known:
+            known[text] = _shared_json(text)
+        row[position] = known[text]
+
+
 def _lists(mark: int, values: Sequence[int]) -> dict[str, str]:
     """The two forms in which `__among` passes its list (lib.bulk), by what the mark's own is."""
     text = ",".join(map(str, values))
@@ -102,6 +115,9 @@ class CompiledQuery:
         if ready.converters:
             rows = [list(row) for row in rows]
         for position, functions, column in ready.converters:
+            if functions == _SHARED:
+                _share_json(rows, position)
+                continue
             for row in rows:
                 for function in functions:
                     row[position] = function(row[position], column, db)
@@ -141,7 +157,7 @@ class CompiledQuery:
 
     def _faster(self, functions: list[Callable[..., Any]], column: Any) -> list[Callable[..., Any]]:
         is_json = isinstance(getattr(column, "output_field", None), JSONField)
-        return [_shared_json] if self._shares_json and is_json else functions
+        return _SHARED if self._shares_json and is_json else functions
 
 
 class CompiledInsert:

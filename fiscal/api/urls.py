@@ -27,7 +27,11 @@ RESOURCES: tuple[str, ...] = (
     "nfce",
 )
 
-urlpatterns: list[URLPattern] = [
-    route for resource in RESOURCES for route in import_module(f"fiscal.api.{resource}").routes
-]
+# What is asked for most comes first: each address before it is tried in turn.
+ISSUING = ("nfce", "nfe", "nfsen", "nfse")
+
+urlpatterns: list[URLPattern] = sorted(
+    (route for resource in RESOURCES for route in import_module(f"fiscal.api.{resource}").routes),
+    key=lambda route: str(route.pattern) not in ISSUING,
+)
 urlpatterns.append(re_path(r"^.*$", UnknownView.as_view()))

@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks import api_load, seeding
 from benchmarks.api_load import Load, call
+from benchmarks.fiscal_lab import cpu_seconds
 from benchmarks.lab import PATHS, POSTGRES, ROOT, Lab
 from benchmarks.report import Row
 from django.db import connection
@@ -31,6 +32,7 @@ from billing.models import Contract, Invoice, InvoiceRule, Receivable, ServiceIt
 from billing.services.emission import emit_due
 from billing.services.materialise import extend
 from billing.services.tallies import merge_tallies
+from devtools.gate import WARM_UP_AFTER
 from devtools.serve import WEB
 
 CLIENTS = 8
@@ -38,6 +40,7 @@ TURNS = 8
 # Sixteen threads have a connection each, which keeps the plan of a statement at the tenth time.
 WARM_UP = 320
 OCCURRENCES = 20  # invoices of each contract
+IDLE = 0.05  # seconds of processor in a second
 MAX_LIST_MS = 120
 MAX_CREATE_MS = 80
 MAX_QUERIES = 8
@@ -222,6 +225,7 @@ def _server(payload: Path, engine: str) -> Iterator[int]:
     server = subprocess.Popen(command, env=env, cwd=ROOT)
     try:
         _wait(port, server)
+        _settle(server.pid)
         yield port
     finally:
         server.terminate()
@@ -235,3 +239,13 @@ def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError("o servidor da medição não respondeu")
+
+
+def _settle(pid: int) -> None:
+    """Until the server does nothing by itself: each process makes its PDF renderer ready first."""
+    limit, busy = time.monotonic() + 60, True
+    time.sleep(WARM_UP_AFTER)
+    while busy and time.monotonic() < limit:
+        before = cpu_seconds(pid)
+        time.sleep(1)
+        busy = cpu_seconds(pid) - before > IDLE
