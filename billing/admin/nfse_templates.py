@@ -21,14 +21,6 @@ INVALID_CODE = "O código tem {} números."
 INVALID_FIELDS = 'Use um objeto JSON, por exemplo {"codigo_ncm": "96081000", "cfop": "5102"}.'
 MISSING_GOODS = "Para NF-e informe ao menos codigo_ncm e cfop."
 WOULD_BE_REFUSED = "Com este modelo a nota seria recusada. {}"
-OPERATIONS = (
-    ("1", "Tributação no município"),
-    ("2", "Tributação fora do município"),
-    ("3", "Isenção"),
-    ("4", "Imune"),
-    ("5", "Exigibilidade suspensa por decisão judicial"),
-    ("6", "Exigibilidade suspensa por procedimento administrativo"),
-)
 _RATES = (
     "aliquota_iss",
     "aliquota_iss_retido",
@@ -57,6 +49,9 @@ _KIND = (
     "tipo_nota",
     "arredondamento",
     "natureza_operacao",
+    "numero_beneficio_municipal",
+    "tipo_imunidade",
+    "numero_processo_suspensao",
     "regime_especial_tributacao",
     "codigo_tributacao_nacional",
     "codigo_nbs",
@@ -99,6 +94,7 @@ _CODES = {
     "ibs_cbs_situacao_tributaria": 3,
     "ibs_cbs_classificacao_tributaria": 6,
     "situacao_tributaria_pis_cofins": 2,
+    "numero_beneficio_municipal": 14,
 }
 
 
@@ -120,7 +116,7 @@ class NfseTemplateForm(OwnedForm):
         widget=forms.CheckboxSelectMultiple,
     )
     natureza_operacao = forms.ChoiceField(
-        label="Natureza da operação (NFS-e municipal)", choices=OPERATIONS, required=False
+        label="Natureza da operação", choices=NfseTemplate.Natureza.choices, required=False
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

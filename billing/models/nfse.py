@@ -72,6 +72,21 @@ class NfseTemplate(TenantModel, KeepsSent):
         HALF_EVEN = "half_even", "ABNT NBR 5891 (meio para o par)"
         TRUNCATE = "truncate", "Truncamento"
 
+    class Natureza(models.TextChoices):
+        NO_MUNICIPIO = "1", "Tributação no município"
+        FORA = "2", "Tributação fora do município"
+        ISENCAO = "3", "Isenção"
+        IMUNE = "4", "Imune"
+        SUSPENSA_JUDICIAL = "5", "Exigibilidade suspensa por decisão judicial"
+        SUSPENSA_ADMINISTRATIVA = "6", "Exigibilidade suspensa por procedimento administrativo"
+
+    class Imunidade(models.TextChoices):
+        PUBLICO = "1", "Entre entes públicos (CF, art. 150, VI, a)"
+        TEMPLO = "2", "Templos (CF, art. 150, VI, b)"
+        SEM_FINS_LUCRATIVOS = "3", "Partidos, sindicatos, educação e assistência (alínea c)"
+        LIVROS = "4", "Livros, jornais e periódicos (alínea d)"
+        FONOGRAMAS = "5", "Fonogramas e videofonogramas (alínea e)"
+
     class Acumulo(models.TextChoices):
         IR = "IR", "IR"
         PCC = "PCC", "PIS, COFINS e CSLL"
@@ -128,6 +143,12 @@ class NfseTemplate(TenantModel, KeepsSent):
     teto_base_inss = _money("teto mensal da base do INSS", validators=[MinValueValidator(0)])
     percentual_deducao_iss = _rate("dedução da base do ISS", default=Decimal(0))
     natureza_operacao = models.CharField("natureza da operação", max_length=1, default="1")
+    # What natureza_operacao 3, 4, and 5 or 6 want to know besides, in this order.
+    numero_beneficio_municipal = _text("benefício municipal", 14)
+    tipo_imunidade = models.CharField(
+        "tipo de imunidade", max_length=1, blank=True, choices=Imunidade.choices
+    )
+    numero_processo_suspensao = _text("processo da suspensão", 30)
     regime_especial_tributacao = _text("regime especial de tributação", 1)
     informa_aliquota_iss = models.BooleanField("informa a alíquota do ISS", default=False)
     situacao_tributaria_pis_cofins = _text("situação tributária do PIS e da COFINS", 2)

@@ -12,6 +12,7 @@ from billing.services.note_source import (
     email_of,
     money,
     name_of,
+    nature,
     rate_text,
     situation,
     some,
@@ -25,20 +26,24 @@ _MAX_TEXT = 2000  # Discriminacao: tsDiscriminacao of ABRASF, tpDiscriminacao of
 
 def municipal(source: Source, local: datetime) -> Body:
     template, company = source.template, source.company
-    return {
-        "data_emissao": local.isoformat(),
-        "data_competencia": competence(source.invoice, local.date()).isoformat(),
-        "natureza_operacao": template.natureza_operacao or "1",
-        "regime_especial_tributacao": template.regime_especial_tributacao,
-        "optante_simples_nacional": is_simples(company),
-        "prestador": {
-            "cnpj": company.cnpj,
-            "inscricao_municipal": company.inscricao_municipal,
-            "codigo_municipio": provider_city(source.case),
-        },
-        "tomador": _municipal_taker(source.customer),
-        "servico": _municipal_service(source),
-    } | _municipal_replacing(source)
+    return (
+        {
+            "data_emissao": local.isoformat(),
+            "data_competencia": competence(source.invoice, local.date()).isoformat(),
+            "natureza_operacao": template.natureza_operacao or "1",
+            "regime_especial_tributacao": template.regime_especial_tributacao,
+            "optante_simples_nacional": is_simples(company),
+            "prestador": {
+                "cnpj": company.cnpj,
+                "inscricao_municipal": company.inscricao_municipal,
+                "codigo_municipio": provider_city(source.case),
+            },
+            "tomador": _municipal_taker(source.customer),
+            "servico": _municipal_service(source),
+        }
+        | nature(template)
+        | _municipal_replacing(source)
+    )
 
 
 def _municipal_taker(customer: Party) -> Body:

@@ -13,6 +13,7 @@ from billing.services.note_source import (
     email_of,
     money,
     name_of,
+    nature,
     rate_text,
     situation,
     some,
@@ -39,6 +40,12 @@ _WITHHELD = {
     frozenset({"CSLL"}): "8",
     frozenset({"PIS", "CSLL"}): "9",
 }
+_Nature = NfseTemplate.Natureza
+# tpSusp of the DPS.
+_SUSPENDED: dict[str, str] = {
+    _Nature.SUSPENSA_JUDICIAL: "1",
+    _Nature.SUSPENSA_ADMINISTRATIVA: "2",
+}
 _MAX_NATIONAL_TEXT = 1000  # xDescServ, TSDesc1000
 
 
@@ -62,13 +69,14 @@ def national(source: Source, local: datetime) -> Body:
         "codigo_nbs": template.codigo_nbs,
         "valor_servico": money(invoice.gross_value),
         "valor_deducao_servico": some(source.taxed.iss.deductions),
-        "tributacao_iss": "1",
+        "tributacao_iss": "2" if template.natureza_operacao == _Nature.IMUNE else "1",
+        "tipo_exigibilidade_suspensao": _SUSPENDED.get(template.natureza_operacao, ""),
         "tipo_retencao_iss": "2" if source.taxed.iss.withheld else "1",
         "percentual_aliquota_relativa_municipio": _told_rate(source),
     }
     return (
-        body | _provider(source) | _taker(source) | _federal(source) | _totals(source)
-        | _reform(source) | _replacing(source)
+        body | nature(template) | _provider(source) | _taker(source) | _federal(source)
+        | _totals(source) | _reform(source) | _replacing(source)
     )  # fmt: skip
 
 

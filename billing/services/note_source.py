@@ -83,6 +83,18 @@ def name_of(customer: Party, longest: int) -> str:
     return (customer.company_name or customer.name)[:longest]
 
 
+def nature(template: NfseTemplate) -> Body:
+    """What the nature of the operation wants to know besides; of another nature it has no place."""
+    kind, own = NfseTemplate.Natureza, template.natureza_operacao
+    if own == kind.ISENCAO:
+        return {"numero_beneficio_municipal": template.numero_beneficio_municipal}
+    if own == kind.IMUNE:
+        return {"tipo_imunidade": template.tipo_imunidade}
+    if own in (kind.SUSPENSA_JUDICIAL, kind.SUSPENSA_ADMINISTRATIVA):
+        return {"numero_processo_suspensao": template.numero_processo_suspensao}
+    return {}
+
+
 def situation(template: NfseTemplate) -> str:
     """CST; it is also how the classification begins."""
     return template.ibs_cbs_situacao_tributaria or template.ibs_cbs_classificacao_tributaria[:3]

@@ -18,6 +18,14 @@ _ZERO = Decimal("0.00")
 PCC = ("PIS", "COFINS", "CSLL")
 FEDERAL = ("IR", *PCC, "INSS")
 GROUP_OF = {"IR": "IR", "PIS": "PCC", "COFINS": "PCC", "CSLL": "PCC", "INSS": "INSS"}
+_UNTAXED = {
+    NfseTemplate.Natureza.ISENCAO.value: "isenção do município",
+    NfseTemplate.Natureza.IMUNE.value: "imunidade (CF, art. 150, VI)",
+}
+_SUSPENDED = {
+    NfseTemplate.Natureza.SUSPENSA_JUDICIAL.value: "exigibilidade suspensa por decisão judicial",
+    NfseTemplate.Natureza.SUSPENSA_ADMINISTRATIVA.value: "exigibilidade suspensa por processo",
+}
 _SIMPLES = (Regime.SIMPLES, Regime.SIMPLES_EXCESSO, Regime.MEI)
 
 
@@ -153,6 +161,8 @@ def _iss(case: Case, earlier: Before) -> Iss:
         free_up_to=limit,
         deduction_share=template.percentual_deducao_iss,
         taker_is_legal=is_legal(case.customer),
+        untaxed=_UNTAXED.get(template.natureza_operacao, ""),
+        suspended=_SUSPENDED.get(template.natureza_operacao, ""),
     )
     return iss(service, mode=mode_of(template))
 

@@ -99,6 +99,8 @@ class Service:
     deduction_share: Decimal = ZERO  # percent of the price
     discount: Decimal = ZERO  # unconditional
     taker_is_legal: bool = True
+    untaxed: str = ""  # why nothing is due: an exemption, an immunity
+    suspended: str = ""  # why it is due, but not to be paid for now: nobody withholds it
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def iss(service: Service, *, mode: Rounding = Rounding.HALF_UP) -> Iss:
         WIDE.multiply(service.amount, service.deduction_share) * CENT, mode
     )
     base = max(service.amount - cut - service.discount, ZERO)
-    rate = service.rate or ZERO
+    rate = ZERO if service.untaxed else service.rate or ZERO
     value = share(base, rate, mode)
     held_rate = rate if service.withheld_rate is None else service.withheld_rate
     held, why = _withheld(service, base, held_rate, mode)
@@ -139,6 +141,8 @@ def _line(what: str, base: Decimal, rate: Decimal, result: Decimal, text: str) -
 def _withheld(
     service: Service, base: Decimal, rate: Decimal, mode: Rounding
 ) -> tuple[Decimal, str]:
+    if service.untaxed or service.suspended:
+        return ZERO, f"Não retido: {service.untaxed or service.suspended}."
     if not service.is_withheld:
         return ZERO, _not_withheld(service)
     if not service.taker_is_legal:
@@ -167,6 +171,8 @@ def _named(city: str) -> str:
 
 
 def _due_text(service: Service, base: Decimal, rate: Decimal, city: str, at_place: bool) -> str:
+    if service.untaxed:
+        return f"{brl(service.amount)}. Nada devido: {service.untaxed}."
     text = f"{brl(service.amount)}"
     if base != service.amount:
         text += f" menos deduções e descontos = {brl(base)}"
