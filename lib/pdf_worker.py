@@ -223,7 +223,7 @@ class Zygote:
         if by in (signal.SIGXCPU, signal.SIGPROF):
             return Refused(Kind.TEMPLATE_TIMEOUT, pdf_job.timeout_cause(limits, layout=layout))
         allowed = limits.layout_memory if layout else limits.template_memory
-        if by in _MEMORY_SIGNALS and peak > allowed * 0.7:
+        if by in _MEMORY_SIGNALS and peak > allowed * 0.5:
             return Refused(Kind.TOO_MUCH_MEMORY, pdf_job.memory_cause(limits, layout=layout))
         return Refused(Kind.WORKER_DIED, "O processo que monta o PDF terminou sem responder.")
 
