@@ -83,6 +83,13 @@ class CannotReceive(Conflict):
     mensagem = "O recebimento não pode ser confirmado."
 
 
+class PaymentInProgress(Conflict):
+    """PAY-1: an attempt whose outcome is not known stands in the way."""
+
+    codigo = "payment_in_progress"
+    mensagem = "Já existe um pagamento em processamento para esta fatura."
+
+
 class CannotUndoReceipt(Conflict):
     mensagem = "O recebimento não pode ser desfeito."
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, Error, connection, transaction
+from django.db import DatabaseError, Error, transaction
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, Actor, record
@@ -23,7 +22,7 @@ from billing.models import Invoice, Party, PdfCache
 from billing.services.templates import install_default_templates
 from lib import clock, pruning
 from lib.compiled import CompiledQuery
-from lib.locks import exclusive
+from lib.locks import exclusive, impatient
 from lib.pdf import RenderedPdf
 
 __all__ = ["CachedPdf", "PdfFailed", "clear", "file_name", "invoice_pdf", "purge"]
@@ -122,25 +121,10 @@ def _touch(pk: int, last_accessed: datetime) -> None:
     if now - last_accessed < TOUCH_EVERY:
         return
     try:
-        with _impatient(), transaction.atomic():
+        with impatient(), transaction.atomic():
             PdfCache.objects.filter(pk=pk, last_accessed=last_accessed).update(last_accessed=now)
     except DatabaseError:
         log.info("pdf_cache.not_touched")
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """With SQLite, give up within 50 ms when a billing run is writing, instead of in 20 s."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        [patience] = cursor.execute("PRAGMA busy_timeout").fetchone()
-        cursor.execute("PRAGMA busy_timeout = 50")
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {int(patience)}")
 
 
 # --- rendering ---------------------------------------------------------------------------------

@@ -1,7 +1,11 @@
+from billing.models.agreement import BankAgreement, NossoNumeroRange
 from billing.models.catalog import Plan, PlanProduct, ServiceItem
+from billing.models.charge import Charge
+from billing.models.cnab import CnabFile, CnabRecord
 from billing.models.collection import ChargeTemplate, FinancialAccount
 from billing.models.contract import Contract
 from billing.models.email import EmailTemplate
+from billing.models.gateway import GatewayAccount, InboundEvent
 from billing.models.index import (
     SGS_SERIES,
     PriceIndex,
@@ -11,6 +15,7 @@ from billing.models.index import (
 )
 from billing.models.invoice import Attachment, FollowUp, Invoice, InvoiceLine, Transaction
 from billing.models.invoice_note import InvoiceNote, InvoiceWithholding
+from billing.models.message import EmailMessage, EmailSuppression, InvoiceLink
 from billing.models.nfse import Nfse, NfseServiceItem, NfseTemplate
 from billing.models.party import (
     Contact,
@@ -18,6 +23,13 @@ from billing.models.party import (
     OrganizationProfile,
     Party,
     PartySnapshot,
+)
+from billing.models.payment import (
+    Chargeback,
+    CustomerCredit,
+    Payment,
+    PaymentAllocation,
+    Refund,
 )
 from billing.models.receivable import Receivable
 from billing.models.rule import (
@@ -29,7 +41,16 @@ from billing.models.rule import (
     RuleService,
     TemplateService,
 )
+from billing.models.ruler import (
+    CollectionTask,
+    DunningPause,
+    NotificationRuler,
+    RulerExecution,
+    RulerStep,
+    Suspension,
+)
 from billing.models.run import BillingRun, RunEntry
+from billing.models.saved_method import ProviderCustomer, SavedMethod
 from billing.models.series import NumberSeries
 from billing.models.tally import InvoiceTally
 from billing.models.template import Asset, DocumentTemplate, DocumentTemplateVersion, PdfCache
@@ -38,19 +59,32 @@ __all__ = [
     "SGS_SERIES",
     "Asset",
     "Attachment",
+    "BankAgreement",
     "BillingOptions",
     "BillingRun",
+    "Charge",
     "ChargeTemplate",
+    "Chargeback",
+    "CnabFile",
+    "CnabRecord",
+    "CollectionTask",
     "Contact",
     "Contract",
     "CustomerAccess",
+    "CustomerCredit",
     "DocumentTemplate",
     "DocumentTemplateVersion",
+    "DunningPause",
+    "EmailMessage",
+    "EmailSuppression",
     "EmailTemplate",
     "FinancialAccount",
     "FollowUp",
+    "GatewayAccount",
+    "InboundEvent",
     "Invoice",
     "InvoiceLine",
+    "InvoiceLink",
     "InvoiceNote",
     "InvoiceRule",
     "InvoiceTally",
@@ -60,22 +94,32 @@ __all__ = [
     "Nfse",
     "NfseServiceItem",
     "NfseTemplate",
+    "NossoNumeroRange",
+    "NotificationRuler",
     "NumberSeries",
     "OrganizationProfile",
     "Party",
     "PartySnapshot",
+    "Payment",
+    "PaymentAllocation",
     "PaymentMethod",
     "PdfCache",
     "Plan",
     "PlanProduct",
     "PriceIndex",
     "PriceIndexValue",
+    "ProviderCustomer",
     "Readjustment",
     "Receivable",
+    "Refund",
     "RuleService",
+    "RulerExecution",
+    "RulerStep",
     "RunEntry",
+    "SavedMethod",
     "ScheduledUpdate",
     "ServiceItem",
+    "Suspension",
     "TemplateService",
     "Transaction",
 ]

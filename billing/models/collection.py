@@ -133,6 +133,7 @@ class ChargeTemplate(TenantModel, KeepsSent):
         verbose_name="conta bancária",
     )
     charging_account_id = models.UUIDField("conta de cobrança externa", null=True, blank=True)
+    is_default = models.BooleanField("padrão", default=False)
     integration = models.JSONField("dados de integração", default=dict, blank=True)
     created_at = models.DateTimeField("criado em", auto_now_add=True)
     updated_at = models.DateTimeField("alterado em", auto_now=True)
@@ -145,7 +146,13 @@ class ChargeTemplate(TenantModel, KeepsSent):
                 condition=Q(fine_type__in=("without", "percentage", "fixed"))
                 & Q(interest_type__in=("without", "percentage", "fixed")),
                 name="chargetemplate_types",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["organization"],
+                condition=Q(is_default=True),
+                name="chargetemplate_default",
+                violation_error_message="Esta organização já tem um modelo de cobrança padrão.",
+            ),
         ]
 
     def __str__(self) -> str:

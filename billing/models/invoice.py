@@ -17,7 +17,10 @@ from lib.states import StateField
 
 
 class Transaction(TenantModel):
-    """The unit of billing of the staff's proforma. `kind` payment never enters an invoice's sum."""
+    """The unit of billing of the staff's proforma. `kind` payment never enters an invoice's sum.
+
+    Those are of a `payment`: what was received by hand, negative, and what was undone (PAYM-3).
+    """
 
     class Kind(models.TextChoices):
         CHARGE = "charge", "Cobrança"
@@ -40,6 +43,14 @@ class Transaction(TenantModel):
     )
     service_item = models.ForeignKey(
         ServiceItem, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="serviço"
+    )
+    payment = models.ForeignKey(
+        "Payment",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="entries",
+        verbose_name="pagamento",
     )
     kind = models.CharField("tipo", max_length=8, choices=Kind.choices, default=Kind.CHARGE)
     created_at = models.DateTimeField("data")
@@ -331,6 +342,12 @@ class Invoice(TenantModel, BillingOptions):
                 condition=Q(contract__isnull=False),
                 name="invoice_of_contract",
             ),
+            # The same search by what falls due: invoices looked up one by one, never read.
+            models.Index(
+                fields=["id"],
+                include=["account", "organization", "contract", "state", "issue_date"],
+                name="invoice_found",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -508,6 +525,8 @@ class FollowUp(models.Model):
 
     class Kind(models.TextChoices):
         PDF = "pdf", "Gerar PDF"
+        CHARGES = "charges", "Gerar cobranças"
+        EMAIL = "email", "Enviar por e-mail"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Aguardando"

@@ -101,6 +101,18 @@ class OrganizationProfile(models.Model):
     )
     due_day_options = models.JSONField("dias de vencimento oferecidos", default=list, blank=True)
     extra_holidays = models.JSONField("feriados locais", default=list, blank=True)
+    reissue_days = models.PositiveSmallIntegerField(
+        "dias úteis para a 2ª via atualizada", default=5, validators=[between(1, 30)]
+    )
+    link_days = models.PositiveSmallIntegerField(
+        "dias do link público depois do vencimento", default=60, validators=[between(1, 1825)]
+    )
+    credit_use = models.CharField(
+        "uso do crédito do cliente",
+        max_length=6,
+        choices=[("ask", "Perguntar"), ("oldest", "Abater da parcela mais antiga")],
+        default="ask",
+    )
     refund_unused_days = models.BooleanField("devolver dias não usados (pré-pago)", default=False)
     logo = models.BinaryField("logotipo", null=True, blank=True)
     logo_type = models.CharField("tipo do logotipo", max_length=30, blank=True)
@@ -155,6 +167,7 @@ class Contact(TenantModel):
     is_billing = models.BooleanField("faturamento", default=False)
     is_primary = models.BooleanField("principal", default=False)
     is_technical = models.BooleanField("técnico", default=False)
+    bounced_at = models.DateTimeField("e-mail devolvido em", null=True, blank=True)
 
     class Meta:
         verbose_name = "contato"

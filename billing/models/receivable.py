@@ -16,8 +16,9 @@ from lib.states import StateField
 class Receivable(TenantModel):
     """One instalment of an invoice; there is always at least one.
 
-    INV-4: paid_principal + open_principal + written_off = payment_value. `value` is the percentage
-    of the invoice, for display.
+    INV-4: paid_principal + open_principal + written_off = payment_value; what is paid is the sum
+    of the allocations that stand. `value` is the percentage of the invoice, for display.
+    `charged_until` is the day up to which late charges were paid with a part of it (MN-2).
     """
 
     class State(models.TextChoices):
@@ -51,6 +52,7 @@ class Receivable(TenantModel):
     paid_interest = models.DecimalField(
         "juros pagos", max_digits=15, decimal_places=2, default=0, db_default=0
     )
+    charged_until = models.DateField("encargos pagos até", null=True, blank=True)
     received_value = models.DecimalField(
         "valor recebido", max_digits=15, decimal_places=2, null=True, blank=True
     )
@@ -113,19 +115,15 @@ class Receivable(TenantModel):
 
     @transition(field=state, source=State.TO_RECEIVE, target=State.RECEIVED)
     def settle(self, *, value: Decimal, on: object) -> None:
-        """Received in full, or with another amount that settles it (DECISIONS 8)."""
+        """Nothing is open any more: `value` was received in all, the last of it on `on`."""
+        self.written_off += self.open_principal
+        self.open_principal = Decimal("0.00")
         self.received_value = value
         self.received_at = on  # type: ignore[assignment]
-        self.paid_principal = min(value, self.payment_value)
-        self.written_off = self.payment_value - self.paid_principal
-        self.paid_interest = max(value - self.payment_value, Decimal(0))
-        self.open_principal = Decimal(0)
 
     @transition(field=state, source=State.RECEIVED, target=State.TO_RECEIVE)
-    def undo_receipt(self) -> None:
-        """Open again; the last received value and date stay readable, as the API documents."""
-        self.open_principal = self.payment_value
-        self.paid_principal = self.written_off = self.paid_interest = self.paid_fine = Decimal(0)
+    def reopen(self) -> None:
+        """Something is open again; the last received value and date stay readable (§3.3)."""
 
     @transition(field=state, source=[State.TO_EMIT, State.TO_RECEIVE], target=State.CANCELLED)
     def cancel(self) -> None:

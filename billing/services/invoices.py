@@ -26,11 +26,13 @@ from billing.errors import (
     CannotVoidPaid,
     CannotVoidVoided,
     CannotVoidWithNote,
+    PaymentInProgress,
     fault,
 )
-from billing.models import FollowUp, Invoice, PartySnapshot, Receivable, Transaction
+from billing.models import FollowUp, Invoice, PartySnapshot, Payment, Receivable, Transaction
 from billing.selectors.templates import default_template_versions, version_for
 from billing.services import note_cancellation
+from billing.services.charge_closing import close_charges
 from billing.services.drafts import InvoiceDraft, LineDraft, write_invoice
 from billing.services.note_schedule import plan_notes
 from billing.services.numbering import take_numbers
@@ -44,7 +46,7 @@ __all__ = ["InvoiceDraft", "LineDraft"]  # what create_invoice takes
 
 _RECEIVABLE_STATE = (
     "state", "state_before_cancel", "received_value", "received_at", "open_principal",
-    "paid_principal", "written_off", "paid_fine", "paid_interest",
+    "paid_principal", "written_off", "paid_fine", "paid_interest", "charged_until",
 )  # fmt: skip
 
 
@@ -87,11 +89,13 @@ def undo_emission(invoice_id: int, *, account: Account, actor: Actor) -> Invoice
     receivables = lock_receivables(invoice)
     if _is_paid(invoice, receivables) or _has_note(invoice):
         raise CannotUndoEmission()
+    _refuse_in_flight(receivables)
     with refusing(CannotUndoEmission):
         invoice.undo_emission()
     # The next emission freezes the party and the template anew.
     invoice.customer_snapshot = invoice.organization_snapshot = invoice.template_version = None
     _move(receivables, lambda receivable: receivable.undo_emission())
+    close_charges(receivables, at=clock.now())
     note_cancellation.drop_waiting(invoice)
     forget(invoice)
     _drop_follow_ups(invoice)
@@ -125,6 +129,7 @@ def _cancel(invoice_id: int, *, account: Account, actor: Actor, automatically: b
     before = invoice.state
     if _is_paid(invoice, receivables):
         raise CannotCancel()
+    _refuse_in_flight(receivables)
     if note_cancellation.standing_note(invoice) is not None:
         raise CannotCancel(note_cancellation.IN_PROCESS)
     with refusing(CannotCancel):
@@ -179,6 +184,7 @@ def _void(invoice_id: int, *, account: Account, actor: Actor, reason: str) -> In
     receivables = lock_receivables(invoice)
     before = invoice.state
     _check_voidable(invoice, receivables)
+    _refuse_in_flight(receivables)
     _refuse_standing(invoice)
     with refusing(CannotVoid):
         invoice.annul(at=clock.now(), reason=reason.strip())
@@ -337,6 +343,15 @@ def _is_paid(invoice: Invoice, receivables: Sequence[Receivable]) -> bool:
     )
 
 
+def _refuse_in_flight(receivables: Sequence[Receivable]) -> None:
+    """Money may be on its way (VOID-1)."""
+    under_way = Payment.objects.filter(
+        receivable__in=[r.pk for r in receivables], state__in=Payment.IN_FLIGHT
+    )
+    if under_way.exists():
+        raise PaymentInProgress()
+
+
 def _has_note(invoice: Invoice) -> bool:
     """A fiscal document was issued for the invoice, by us or elsewhere, and not cancelled."""
     if note_cancellation.standing_note(invoice) is not None:
@@ -372,6 +387,7 @@ def _release_transactions(invoice: Invoice) -> int:
 def _close(invoice: Invoice, receivables: Sequence[Receivable]) -> None:
     """What cancelling and voiding have in common, once the invoice has moved."""
     _move([r for r in receivables if can_proceed(r.cancel)], lambda receivable: receivable.cancel())
+    close_charges(receivables, at=clock.now())
     note_cancellation.drop_waiting(invoice)
     _drop_follow_ups(invoice)
     invoice.save()
