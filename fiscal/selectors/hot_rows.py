@@ -299,6 +299,12 @@ def has_events(document: FiscalDocument) -> bool:
     return _around(document)[1]
 
 
+def stands_alone(document: FiscalDocument) -> FiscalDocument:
+    """The same row, just made: it took no place and has no event, which nobody has to look up."""
+    document.__dict__["_around"] = False, False
+    return document
+
+
 def _around(document: FiscalDocument) -> tuple[bool, bool]:
     """Looked up once for each copy of the row in memory: an answer asks several times."""
     found: tuple[bool, bool] | None = document.__dict__.get("_around")

@@ -172,7 +172,7 @@ class _Accepted:
         )
         if row is None:
             self._refuse_number()
-            return self._begun(self._new())
+            return self._begun(hot_rows.stands_alone(self._new()))
         if row.state in _FINAL or (row.is_offline and row.state != State.REJEITADO):
             raise AlreadyAuthorized()
         if row.state == State.INUTILIZADO:  # its number is gone: another row, another number

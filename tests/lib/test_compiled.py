@@ -75,6 +75,7 @@ def test_postgresql_keeps_the_plan_of_a_query_that_comes_often(account):
     party = CompanyFactory(account=account)
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
+    vars(connection).pop("lib_direct", None)
     often = CompiledQuery(lambda pk: Party.objects.filter(pk=pk).values_list("name", "document"))
     seldom = CompiledQuery(
         lambda pk: Party.objects.filter(pk=pk).values_list("document", "name"), keeps_plan=False
