@@ -38,9 +38,13 @@ def actor_in(request: HttpRequest) -> Actor:
 
 
 class Trail(Screen):
-    """Part of a screen: Django's own log gives way to the append-only trail of the account."""
+    """Part of a screen: Django's own log gives way to the append-only trail of the account.
+
+    Of fields in `secret_fields`, as of passwords, the trail only tells that they changed.
+    """
 
     audit_prefix: ClassVar[str] = "cadastro"
+    secret_fields: ClassVar[tuple[str, ...]] = ()
 
     def audited_accounts(self, obj: Any) -> list[int]:
         """The accounts in whose trail a change of `obj` is told."""
@@ -53,7 +57,7 @@ class Trail(Screen):
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         for name in form.changed_data:
-            if "password" in name:
+            if "password" in name or name in self.secret_fields:
                 before[name] = after[name] = SECRET
                 continue
             before[name] = _plain(form.get_initial_for_field(form.fields[name], name))

@@ -9,6 +9,7 @@ from accounts.models import Job
 from accounts.services.audit import actor_of
 from accounts.services.jobs import Progress
 from billing.services import note_batches
+from billing.services.bank_files import applying
 from billing.services.run import RunRequest, report
 from billing.services.run import run_billing as run
 from lib import clock
@@ -17,6 +18,11 @@ from lib import clock
 def issue_notes(job: Job, progress: Progress) -> dict[str, Any]:
     """Issue the notes of invoices; its parameter is `invoices`, their ids."""
     return note_batches.issue_batch(job, progress)
+
+
+def apply_retorno(job: Job, progress: Progress) -> dict[str, Any]:
+    """Apply a bank's file; its parameter is `file`, its id."""
+    return applying.run(job, progress)
 
 
 def run_billing(job: Job, progress: Progress) -> dict[str, Any]:

@@ -38,6 +38,167 @@ def work_off_notes() -> int:
     return work_off()
 
 
+def apply_notice(event_id: int) -> str:
+    """Work off what a provider told us."""
+    from billing.services import inbound
+
+    return inbound.apply_notice(event_id)
+
+
+def sweep_notices() -> int:
+    """Queue the providers' notices that wait for another try."""
+    from billing.services import inbound
+
+    return inbound.sweep_notices()
+
+
+def sweep_pix() -> int:
+    """Go on with the Pix that wait for their bank."""
+    from billing.services.pix.sweep import sweep_pix as sweep
+
+    return sweep()
+
+
+def reconcile_pix() -> int:
+    """Book the Pix that no notice told of, and what banks gave back unasked."""
+    from billing.services.pix.reconciling import reconcile_all
+
+    return reconcile_all()
+
+
+def sweep_boletos() -> int:
+    """Tell banks with an API of the boletos that wait for it."""
+    from billing.services.boletos.registration import work_off
+
+    return work_off()
+
+
+def fetch_settlements() -> int:
+    """Ask banks with an API which boletos were paid."""
+    from billing.services.boletos.settlements import fetch_settlements as fetch
+
+    return fetch()
+
+
+def expire_boletos() -> int:
+    """Boletos past their limit date are taken by no bank any more."""
+    from billing.services.boletos.expiry import expire_boletos as expire
+
+    return expire()
+
+
+def tell_reissue(charge_id: int) -> int:
+    """Send the customer the reissued boleto that its bank has registered."""
+    from billing.services.boletos.telling import tell_reissue as tell
+
+    return tell(charge_id)
+
+
+def use_customer_credit(customer_id: int) -> int:
+    """Pay a customer's oldest open parcels with its credit, where that is wanted (MN-3)."""
+    from billing.services.payments.credits import use_by_itself
+
+    return use_by_itself(customer_id)
+
+
+def use_credits() -> int:
+    """The same for every customer: of invoices emitted since, and of tasks that were lost."""
+    from billing.services.payments.credits import sweep
+
+    return sweep()
+
+
+def send_emails() -> int:
+    """Send the e-mails that are due."""
+    from billing.services.emails.sending import work_off
+
+    return work_off()
+
+
+def run_dunning() -> int:
+    """Select the steps of rulers that are due now, in every account."""
+    from billing.services.dunning.turns import run
+
+    return run()
+
+
+def work_off_dunning() -> int:
+    """Do the steps that were selected."""
+    from billing.services.dunning.turns import work_off
+
+    return work_off()
+
+
+def check_card_payments() -> int:
+    """Ask about card payments and refunds whose outcome is not known (PAY-1)."""
+    from billing.services.payments import card_checks, card_refunds
+
+    return card_checks.check_due() + card_refunds.check_due()
+
+
+def queue_due_cards() -> int:
+    """Queue the parcels whose card is to be charged today, and retries of refusals."""
+    from billing.services.payments.card_retries import queue_due_cards as queue
+
+    return queue()
+
+
+def charge_due_card(receivable_id: int) -> bool:
+    """Charge a parcel that falls due to the customer's card."""
+    from billing.services.payments.card_retries import charge_due_card as charge
+
+    return charge(receivable_id) is not None
+
+
+def retry_due_card(receivable_id: int) -> bool:
+    """Charge a parcel again whose card was refused (DUN-6)."""
+    from billing.services.payments.card_retries import retry_due_card as retry
+
+    return retry(receivable_id) is not None
+
+
+def charge_with_new_card(method_id: int) -> int:
+    """A card was saved: one attempt at what another one was refused for."""
+    from billing.services.payments.card_retries import charge_with_new_card as charge
+
+    return len(charge(method_id))
+
+
+def detach_card(method_id: int) -> bool:
+    """Tell the provider of a card that the customer removed."""
+    from billing.services.payments.card_saving import detach_removed
+
+    return detach_removed(method_id)
+
+
+def tell_card_action(payment_id: int) -> int:
+    """E-mail the customer that the bank wants a confirmation (ST-4)."""
+    from billing.services.payments.card_mails import tell_action
+
+    return tell_action(payment_id)
+
+
+def tell_card_paid(payment_id: int) -> int:
+    """E-mail the customer that the card was charged."""
+    from billing.services.payments.card_mails import tell_paid
+
+    return tell_paid(payment_id)
+
+
+def tell_card_refund(refund_id: int) -> int:
+    """E-mail the customer that money goes back to the card."""
+    from billing.services.payments.card_mails import tell_refund
+
+    return tell_refund(refund_id)
+
+
+def reconcile_cards() -> int:
+    """Hold the card payments of the last days against the provider's (ST-9)."""
+    from billing.services.payments.card_reconciliation import reconcile_all
+
+    return reconcile_all()
+
+
 def purge_pdf_cache() -> int:
     """Drop old and unread PDFs; they are rendered again when somebody asks (PDF-5)."""
     from billing.documents.cache import purge

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "accounts",
     "fiscal",
     "billing",
+    "portal",
 ]
 
 MIDDLEWARE = [
@@ -164,6 +165,9 @@ FISCAL_AUTH_FAILURES_PER_MINUTE = number("FISCAL_AUTH_FAILURES_PER_MINUTE", defa
 # Tasks that are queued with the primary key of a decided document, and of a voided range.
 FISCAL_SUBSCRIBERS: tuple[str, ...] = ()
 FISCAL_VOID_SUBSCRIBERS: tuple[str, ...] = ()
+# Tasks that are queued with the primary key of a contract whose service is suspended, or resumed.
+SUSPENSION_SUBSCRIBERS: tuple[str, ...] = ()
+RESUMPTION_SUBSCRIBERS: tuple[str, ...] = ()
 # Called, without keys and never twice at once, after decisions on service notes.
 FISCAL_NOTE_SUBSCRIBERS: tuple[str, ...] = ("billing.tasks.work_off_notes",)
 # Every authority at one address instead of the published ones (a sandbox), and a file of trust
@@ -191,6 +195,10 @@ EMAIL_USE_TLS = flag("EMAIL_USE_TLS")  # STARTTLS
 EMAIL_USE_SSL = flag("EMAIL_USE_SSL")
 EMAIL_TIMEOUT = number("EMAIL_TIMEOUT", default=20)  # seconds, for each step
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="nao-responda@localhost")
+# Without a mail server e-mails of invoices are told on the terminal; for development.
+EMAIL_CONSOLE = flag("EMAIL_CONSOLE")
+# For accounts of Mailjet that name no other; one of mailjet.com, or on this machine.
+MAILJET_URL = env.str("MAILJET_URL", default="https://api.mailjet.com").rstrip("/")
 # May a company's own mail server be in a private network? For installations inside of one.
 SMTP_ALLOW_PRIVATE = flag("SMTP_ALLOW_PRIVATE")
 
@@ -216,6 +224,8 @@ Q_CLUSTER = {
 
 # Where index values come from; {series} is the Banco Central SGS number (IDX-9).
 SGS_URL = env.str("SGS_URL", default="https://api.bcb.gov.br/dados/serie/bcdata.sgs.{series}/dados")
+# Stand-ins of the providers of payments and e-mail, which the demonstration's accounts lead to.
+PROVIDERS_SANDBOX = env.str("PROVIDERS_SANDBOX", default="").rstrip("/")
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 # PDF cache limits (PDF-5).

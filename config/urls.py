@@ -6,8 +6,10 @@ from django.views.generic import RedirectView
 
 from accounts.views import health_check, worker_health
 from billing.api import docs_views
+from billing.api.card_pages import card_action, card_return
 from billing.api.documents import linked_invoice, linked_note_pdf, linked_note_xml
 from billing.api.files import attached_file
+from billing.api.hooks import provider_hook
 from fiscal.api.files import routes as file_routes
 
 handler400 = "config.errors.bad_request"
@@ -28,6 +30,11 @@ urlpatterns = [
     path("documents/notes/<str:signed>.pdf", linked_note_pdf),
     path("documents/notes/<str:signed>.xml", linked_note_xml),
     path("files/<str:signed>", attached_file),
+    path("cartao/<uuid:key>/", card_return, name="card-return"),
+    path("cartao/<uuid:key>/confirmar/", card_action, name="card-action"),
+    path("", include("portal.urls")),
+    path("hooks/<uuid:hook>", provider_hook, name="provider-hook"),
+    path("hooks/<uuid:hook>/<path:rest>", provider_hook),
     path("health_check", health_check),
     path("health/worker", worker_health),
 ]

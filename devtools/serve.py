@@ -1,4 +1,4 @@
-"""`./dev run`: the site, its queue and the test authority under a supervisor."""
+"""`./dev run`: the site, its queue and the stand-ins of others under a supervisor."""
 
 from __future__ import annotations
 
@@ -42,14 +42,20 @@ def run(arguments: list[str]) -> int:
     # Links in e-mails, bodies and files lead here, unless the environment knows a better address.
     os.environ.setdefault("PUBLIC_URL", site.url)
     authority = sandbox(data)
+    providers = provider_sandbox(data)
     web_env = {**environment(data), "DEV_GATE": str(gate)}
     web = Child("Servidor web", gunicorn(options.host, options.port), web_env, keep=(gate,))
     queue = Child("Fila de tarefas", [str(PYTHON), "manage.py", "qcluster"], environment(data))
-    supervisor = Supervisor([web, queue, *([authority] if authority else [])])
+    others = [child for child in (authority, providers) if child]
+    supervisor = Supervisor([web, queue, *others])
     web.start()
+    if providers:
+        providers.start()
     if authority:
         authority.start()
         wait_for_authority(supervisor, authority, data)
+    if providers:
+        wait_for_providers(supervisor, providers)
     if not prepared(supervisor, options, data):
         return say_stopped()
     os.close(opening)
@@ -62,6 +68,8 @@ def greeting(site: Site, data: Path, authority: Child | None) -> str:
     lines = [f"Pronto:  {site.url}"]
     if authority:
         lines.append(f"Sandbox: {os.environ['FISCAL_ENDPOINTS_BASE']} (autoridade de teste)")
+    if os.environ.get("PROVIDERS_SANDBOX"):
+        lines.append(f"         {os.environ['PROVIDERS_SANDBOX']} (cartão, Pix, banco, e-mail)")
     lines += [f"Dados:   {data}", "Parar:   Ctrl-C"]
     return "".join(["\n", *(f"  {line}\n" for line in lines)])
 
@@ -81,6 +89,38 @@ def sandbox(data: Path) -> Child | None:
     command = [str(PYTHON), "-m", "fiscal.sandbox", "--port", str(port)]
     command += ["--control-port", str(control), "--data", str(data / "sandbox")]
     return Child("Autoridade de teste", command, environment(data))
+
+
+def provider_sandbox(data: Path) -> Child | None:
+    """Stand-ins of the providers of payments and e-mail, for the demonstration's accounts.
+
+    None in produção and where somebody else's stand-in is configured.
+    """
+    if os.environ.get("AMBIENTE", "") not in ("", "homologacao"):
+        return None
+    if os.environ.get("PROVIDERS_SANDBOX"):
+        return None
+    port = free_port(9445)
+    os.environ["PROVIDERS_SANDBOX"] = f"http://127.0.0.1:{port}"
+    # The stand-in is on this machine, without TLS; accounts that have no Mailjet tell their e-mails
+    # on the terminal.
+    for name in ("WEBHOOK_ALLOW_HTTP", "WEBHOOK_ALLOW_PRIVATE", "EMAIL_CONSOLE"):
+        os.environ.setdefault(name, "1")
+    command = [str(PYTHON), "-m", "billing.sandbox", "--port", str(port)]
+    command += ["--data", str(data / "sandbox")]
+    return Child("Provedores de teste", command, environment(data))
+
+
+def wait_for_providers(supervisor: Supervisor, providers: Child) -> None:
+    """Until they listen: the demonstration keeps cards there."""
+    port = int(os.environ["PROVIDERS_SANDBOX"].rpartition(":")[2])
+    deadline = time.monotonic() + AUTHORITY_PATIENCE
+    while not supervisor.signals and time.monotonic() < deadline:
+        if providers.process is None or providers.process.poll() is not None:
+            return  # the supervisor tells about it
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+            return
+        time.sleep(0.02)
 
 
 def wait_for_authority(supervisor: Supervisor, authority: Child, data: Path) -> None:

@@ -8,14 +8,16 @@ columns left out take the database's default.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from django.db import connection, models
 from django.db.models import lookups
 
 Row = Sequence[Any]
+Item = TypeVar("Item")
 
 
 def reserve_ids(model: type[models.Model], n: int) -> range | list[int]:
@@ -41,6 +43,13 @@ def reserve_ids(model: type[models.Model], n: int) -> range | list[int]:
         )
         cursor.execute(statement, [last + n, table])
         return range(last + 1, last + n + 1)
+
+
+def chunks(rows: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """`rows` in lists of `size`, the last one shorter; read as they are asked for."""
+    left = iter(rows)
+    while chunk := list(islice(left, size)):
+        yield chunk
 
 
 def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:

@@ -1,4 +1,5 @@
-"""Sending through a mail server that somebody else chose: bounded in time and in where it leads.
+"""Sending through a mail server, also one that somebody else chose: bounded in time and in where
+it leads.
 
 The name is resolved once and the connection goes to the very address that was checked, as in
 `lib.outbound`.
@@ -6,12 +7,16 @@ The name is resolved once and the connection goes to the very address that was c
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.utils import DNS_NAME
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -142,3 +147,75 @@ def _log_in(connection: smtplib.SMTP, server: Server) -> None:
     }
     name = server.mechanism.upper().replace("_", "-")
     connection.auth(name, ways[server.mechanism])
+
+
+# --- handing over -------------------------------------------------------------------------------
+
+# Permanent refusals of a recipient that are no word about the address itself: full mailboxes
+# (5.2.2, 5.2.3), policy and reputation (5.7) and protocol (5.5).
+_NOT_THE_ADDRESS = re.compile(r"5\.(?:2\.[23]|5|7)\b")
+_NO_ADDRESS = (550, 551, 553)
+
+
+class NotDelivered(Exception):
+    """The server did not take it, or did not say; the text (pt-BR) says why.
+
+    `is_final`: trying again is of no use. `is_bounce`: the address does not exist. `is_unknown`:
+    the connection broke after it was made, so the server may have it.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        is_final: bool = False,
+        is_bounce: bool = False,
+        is_unknown: bool = False,
+    ) -> None:
+        super().__init__(text)
+        self.is_final, self.is_bounce, self.is_unknown = is_final, is_bounce, is_unknown
+
+
+def hand_over(message: EmailMessage, connection: BaseEmailBackend) -> None:
+    """Give one message to one server. Network: never inside a transaction. Raises NotDelivered."""
+    message.connection = connection
+    is_open = False
+    try:
+        connection.open()
+        is_open = True
+        message.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        code, said = next(iter(error.recipients.values()))
+        raise _refused(code, said) from error
+    except smtplib.SMTPAuthenticationError as error:
+        # A changed password is soon put right: it is tried again.
+        raise NotDelivered(_told("login recusado", error.smtp_code, error.smtp_error)) from error
+    except smtplib.SMTPResponseException as error:
+        told = _told("recusado", error.smtp_code, error.smtp_error)
+        raise NotDelivered(told, is_final=error.smtp_code >= 500) from error
+    except BlockedServer as error:
+        raise NotDelivered(str(error), is_final=True) from error
+    except (OSError, UnicodeError) as error:  # an SMTPException is an OSError
+        told = f"{type(error).__name__}: {error}"
+        raise NotDelivered(told, is_unknown=is_open and _broke(error)) from error
+    finally:
+        with suppress(OSError):  # it has the message by now, or never will
+            connection.close()
+
+
+def _broke(error: Exception) -> bool:
+    """Is it the connection that ended, and not something that was said?"""
+    if isinstance(error, smtplib.SMTPException):
+        return isinstance(error, smtplib.SMTPServerDisconnected)
+    return isinstance(error, OSError)
+
+
+def _refused(code: int, said: bytes | str) -> NotDelivered:
+    text = _told("destinatário recusado", code, said)
+    is_bounce = code in _NO_ADDRESS and not _NOT_THE_ADDRESS.search(text)
+    return NotDelivered(text, is_final=code >= 500, is_bounce=is_bounce)
+
+
+def _told(what: str, code: int, said: bytes | str) -> str:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    return f"{what}: {code} {' '.join(text.split())}"

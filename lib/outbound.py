@@ -1,4 +1,4 @@
-"""POST to an address that somebody else chose: bounded in time, in bytes and in where it leads.
+"""Requests to an address that somebody else chose: bounded in time, bytes and where they lead.
 
 The name is resolved once for each request and the connection goes to the very address that was
 checked, so a name that changes its mind in between (DNS rebinding) gains nothing. Redirects are
@@ -62,7 +62,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Answer:
-    """The status, the first 4 KB of the body, and how long it took in milliseconds."""
+    """The status, the first part of the body, and how long it took in milliseconds."""
 
     status: int
     body: bytes
@@ -118,20 +118,36 @@ def check(url: str, policy: Policy, *, timeout: float = 5) -> Target:
 def post(
     url: str, body: bytes, *, headers: Mapping[str, str], timeout: float, policy: Policy
 ) -> Answer:
-    """POST `body` and wait at most `timeout` seconds for all of it: name, connection and answer.
+    """`send` a POST of which only the beginning of the answer is read."""
+    return send("POST", url, body, headers=headers, timeout=timeout, policy=policy)
 
-    An answer whose status came in time counts, whatever its body does afterwards. Raises Blocked
-    or NoAnswer.
+
+def send(
+    method: str,
+    url: str,
+    body: bytes = b"",
+    *,
+    headers: Mapping[str, str],
+    timeout: float,
+    policy: Policy,
+    kept: int = KEPT_BYTES,
+    context: ssl.SSLContext | None = None,
+) -> Answer:
+    """Send `body` and wait at most `timeout` seconds for all of it: name, connection and answer.
+
+    An answer whose status came in time counts, whatever its body does afterwards; `kept` bytes of
+    it are read, at most 120 KB. `context` is for a certificate of our own. Raises Blocked or
+    NoAnswer.
     """
     begun = time.monotonic()
     deadline = begun + timeout
     target = parse(url, policy)
     addresses = _addresses(target, policy, deadline)
     try:
-        with _connected(target, addresses, deadline) as connection:
+        with _connected(target, addresses, deadline, context) as connection:
             connection.settimeout(_left(deadline))
-            connection.sendall(_request(target, body, headers))
-            status, kept = _answer(connection, deadline)
+            connection.sendall(_request(method, target, body, headers))
+            status, found = _answer(connection, deadline, method=method, kept=kept)
     except TimeoutError as error:
         raise NoAnswer(f"sem resposta em {timeout:g} s") from error
     except ssl.SSLError as error:
@@ -141,7 +157,7 @@ def post(
         raise NoAnswer("conexão recusada" if refused else "falha na conexão") from error
     except (http.client.HTTPException, ValueError) as error:
         raise NoAnswer("a resposta não é HTTP válido") from error
-    return Answer(status, kept, int((time.monotonic() - begun) * 1000))
+    return Answer(status, found, int((time.monotonic() - begun) * 1000))
 
 
 def _left(deadline: float) -> float:
@@ -191,7 +207,9 @@ def _resolved(target: Target, deadline: float) -> list[_Found]:
     raise NoAnswer("o nome do servidor não existe")
 
 
-def _connected(target: Target, addresses: list[_Found], deadline: float) -> socket.socket:
+def _connected(
+    target: Target, addresses: list[_Found], deadline: float, context: ssl.SSLContext | None
+) -> socket.socket:
     """A connection to the first address that takes one, with TLS under the URL's own name."""
     failure: OSError | None = None
     for n, (family, where) in enumerate(addresses):
@@ -210,7 +228,7 @@ def _connected(target: Target, addresses: list[_Found], deadline: float) -> sock
         return plain
     try:
         plain.settimeout(_left(deadline))
-        return _tls(_tls_context(), plain, target.host)
+        return _tls(context or _tls_context(), plain, target.host)
     except BaseException:
         plain.close()
         raise
@@ -237,7 +255,7 @@ def _tls_text(error: ssl.SSLError) -> str:
 # --- what is said ------------------------------------------------------------------------------
 
 
-def _request(target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
+def _request(method: str, target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
     lines = {
         "Host": target.authority,
         "User-Agent": USER_AGENT,
@@ -250,7 +268,7 @@ def _request(target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
     text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     if text.count("\n") != len(lines):
         raise ValueError("a header holds a line break")
-    return f"POST {target.path} HTTP/1.1\r\n{text}\r\n".encode("latin-1") + body
+    return f"{method} {target.path} HTTP/1.1\r\n{text}\r\n".encode("latin-1") + body
 
 
 class _Reader(io.RawIOBase):
@@ -281,13 +299,15 @@ class _Stream:
         return io.BufferedReader(self.reader, 2048)
 
 
-def _answer(connection: socket.socket, deadline: float) -> tuple[int, bytes]:
-    response = http.client.HTTPResponse(_Stream(_Reader(connection, deadline)), method="POST")  # type: ignore[arg-type]
+def _answer(
+    connection: socket.socket, deadline: float, *, method: str, kept: int
+) -> tuple[int, bytes]:
+    response = http.client.HTTPResponse(_Stream(_Reader(connection, deadline)), method=method)  # type: ignore[arg-type]
     response.begin()
-    kept = b""
+    found = b""
     try:
-        while len(kept) < KEPT_BYTES and (part := response.read1(KEPT_BYTES - len(kept))):
-            kept += part
+        while len(found) < kept and (part := response.read1(kept - len(found))):
+            found += part
     except (OSError, http.client.HTTPException, ValueError):
         pass  # the status is what counts; a body may break off
-    return response.status, kept
+    return response.status, found

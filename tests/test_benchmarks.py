@@ -100,6 +100,21 @@ API = [
 ]  # fmt: skip
 
 
+PAYMENTS = [
+    *(
+        f"régua, seleção entre 400 parcelas em aberto ({ENGINE}), {what}"
+        for what in ("no dia em que é ativada", "no dia útil seguinte")
+    ),
+    "boleto, código de barras e linha digitável",
+    f"boleto, 6 PDFs por {max(2, os.cpu_count() or 2)} de uma vez, por PDF",
+    *(
+        f"retorno de 60 registros, {kinds} ({ENGINE}), {step}"
+        for kinds in (("só liquidações", "de um mês") if IS_POSTGRES else ("só liquidações",))
+        for step in ("leitura pura do arquivo", "ler e aplicar")
+    ),
+]
+
+
 def writing(step: str) -> list[str]:
     if not IS_POSTGRES:
         return [f"{step}, 40 faturas (SQLite)"]
@@ -142,7 +157,7 @@ def test_the_bench_measures_every_subject_with_value_baseline_and_target(
     rows = json.loads(done.stdout)
     assert [row["name"] for row in rows] == [
         *writing("materialise"), *writing("emission"), *lists(), *API, *PDFS, *IMPORTS, *FISCAL,
-        *NFSE,
+        *NFSE, *PAYMENTS,
     ]  # fmt: skip
     for row in rows:
         assert list(row) == ["name", "value", "unit", "baseline", "ratio", "target", "ok"]

@@ -437,6 +437,22 @@ def test_no_test_authority_where_another_is_meant(no_endpoints, monkeypatch, tmp
     assert os.environ[name] == value
 
 
+def test_the_stand_ins_of_providers(monkeypatch, tmp_path):
+    names = ("AMBIENTE", "PROVIDERS_SANDBOX", "WEBHOOK_ALLOW_HTTP", "WEBHOOK_ALLOW_PRIVATE")
+    for name in names:  # undone after the test, whatever the code says
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    made = serve.provider_sandbox(tmp_path)
+    assert made is not None
+    port = made.command[made.command.index("--port") + 1]
+    assert os.environ["PROVIDERS_SANDBOX"] == f"http://127.0.0.1:{port}"
+    assert made.env["WEBHOOK_ALLOW_PRIVATE"] == "1"
+    assert serve.provider_sandbox(tmp_path) is None  # somebody's is configured now
+    monkeypatch.delenv("PROVIDERS_SANDBOX")
+    monkeypatch.setenv("AMBIENTE", "producao")
+    assert serve.provider_sandbox(tmp_path) is None
+
+
 def test_a_port_that_is_taken_is_left_to_its_owner():
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]

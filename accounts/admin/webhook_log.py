@@ -19,7 +19,7 @@ from accounts.admin_base import TenantAdmin, TenantInline
 from accounts.admin_display import Tone, chip
 from accounts.admin_trail import actor_in, signed_in
 from accounts.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
-from accounts.models.webhook import EVENT_NAMES
+from accounts.models.webhook import EVENT_NAMES, V2_EVENT_NAMES
 from accounts.services.webhooks import resend_delivery
 from lib.errors import DomainError
 from lib.templatetags.br import EMPTY
@@ -114,10 +114,10 @@ class EventNameFilter(_FilterBy):
     title, parameter_name, field = "evento", "nome", "event__event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
-        return [(name, name) for name in EVENT_NAMES]
+        return [(name, name) for name in (*EVENT_NAMES, *V2_EVENT_NAMES)]
 
     def fits(self, value: str) -> bool:
-        return value in EVENT_NAMES
+        return value in (*EVENT_NAMES, *V2_EVENT_NAMES)
 
 
 class EventFilter(_FilterBy):

@@ -22,7 +22,7 @@ from accounts.admin_base import TenantAdmin, TenantForm, shown_once
 from accounts.admin_display import chip
 from accounts.admin_trail import actor_in
 from accounts.models import WebhookAttempt, WebhookEndpoint
-from accounts.models.webhook import EVENT_NAMES
+from accounts.models.webhook import EVENT_NAMES, V2_EVENT_NAMES
 from accounts.services import webhooks as service
 from accounts.services.webhook_requests import Outcome
 from lib import clock
@@ -41,7 +41,7 @@ class EndpointForm(TenantForm):
     events = forms.MultipleChoiceField(
         label="Eventos",
         required=False,
-        choices=[(name, name) for name in EVENT_NAMES],
+        choices=[(name, name) for name in (*EVENT_NAMES, *V2_EVENT_NAMES)],
         widget=forms.CheckboxSelectMultiple,
         help_text="Nenhum marcado: todos.",
     )
@@ -49,7 +49,7 @@ class EndpointForm(TenantForm):
 
     def clean_events(self) -> list[str]:
         chosen = self.cleaned_data["events"]
-        return [name for name in EVENT_NAMES if name in chosen]
+        return [name for name in (*EVENT_NAMES, *V2_EVENT_NAMES) if name in chosen]
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"].strip()

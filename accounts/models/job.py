@@ -31,6 +31,7 @@ class TaskCall(models.Model):
 LABELS = {
     "billing.run": "Rodada de faturamento",
     "billing.notes": "Emissão de notas fiscais",
+    "billing.retorno": "Baixas de um retorno bancário",
 }
 
 

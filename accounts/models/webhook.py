@@ -24,6 +24,8 @@ EVENT_NAMES = (
     "receivement_error",
     "change_plan",
 )
+# Only for endpoints whose bodies may have more than §11 gives them (WH-1).
+V2_EVENT_NAMES = ("dunning_step",)
 
 
 class WebhookEvent(TenantModel):
@@ -118,6 +120,8 @@ class WebhookEndpoint(TenantModel):
     def wants(self, event: str, token_id: int | None) -> bool:
         """Is this endpoint told of `event`, caused by that token (WH-9)?"""
         if token_id is not None and token_id == self.muted_token_id:
+            return False
+        if event in V2_EVENT_NAMES and self.version < self.Version.V2:
             return False
         return not self.events or event in self.events
 

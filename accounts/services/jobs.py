@@ -26,6 +26,7 @@ _FLUSH_EVERY = timedelta(seconds=1)
 HANDLERS: dict[str, str] = {
     "billing.run": "billing.jobs.run_billing",
     "billing.notes": "billing.jobs.issue_notes",
+    "billing.retorno": "billing.jobs.apply_retorno",
 }
 
 

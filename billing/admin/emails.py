@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 
 from billing.admin.owned import OwnedAdmin, OwnedForm
 from billing.admin.sections import PRINTING
 from billing.models import EmailTemplate
+from billing.services.emails.rendering import unknown_variables
+from billing.services.emails.variables import NAMES
 
 _WRITTEN = (
     "name",
@@ -24,16 +27,27 @@ _WRITTEN = (
     "subscription_default_template",
 )
 
-# billing-api §6.12.
-TAGS = (
-    "$DESCRICAO $NUMERO $DATA_EMISSAO $VALOR_BRUTO $DATAS_VENCIMENTO $PLANO $NOME_PRESTADOR "
-    "$CNPJ_PRESTADOR $CODIGO_VERIFICACAO $NFSE_PDF_LINK"
-)
+# EM-2, EM-3 and billing-api §6.12.
+TAGS = " ".join(f"${name}" if name.isupper() else f"{{{{ var:{name} }}}}" for name in NAMES)
 
 
 class EmailTemplateForm(OwnedForm):
     class Meta:
         help_texts = {"body": f"No assunto e na mensagem são trocados no envio: {TAGS}"}
+
+    def clean_subject(self) -> str:
+        return self._known("subject")
+
+    def clean_body(self) -> str:
+        return self._known("body")
+
+    def _known(self, name: str) -> str:
+        """The text, if there is every variable that it names (ux B11)."""
+        text = str(self.cleaned_data[name])
+        faults = unknown_variables(text, dict.fromkeys(NAMES))
+        if faults:
+            raise ValidationError(faults)
+        return text
 
 
 @admin.register(EmailTemplate)

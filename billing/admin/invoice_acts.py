@@ -11,10 +11,14 @@ from accounts.access import Capability
 from accounts.services.audit import Actor
 from billing.models import Invoice, Receivable
 from billing.models.invoice_note import NoteStage
+from billing.services.emails import manual
+from billing.services.emails.composing import preview
+from billing.services.emails.rendering import plain
 from billing.services.invoices import void_invoice
 from billing.services.note_cancellation import current_note
 from fiscal.admin.acts import Act, ActForm, Done
-from fiscal.admin.sections import Right
+from fiscal.admin.sections import MAIL, Right
+from lib.errors import DomainError
 from lib.money import brl
 
 VOID = Right(Capability.VOID_REFUND)
@@ -66,7 +70,44 @@ def _void_notes(invoice: Invoice) -> list[str]:
     return told
 
 
+def _may_send(invoice: Invoice) -> bool:
+    return invoice.emitted_at is not None and invoice.state != Invoice.State.CANCELLED
+
+
+def _send(invoice: Invoice, data: dict[str, Any], actor: Actor) -> Done:
+    manual.send_invoice(invoice, actor=actor)
+    return Done(f"{manual.SENT}.")
+
+
+def _send_notes(invoice: Invoice) -> list[str]:
+    """Recipients, text and files, as they would go now (B05)."""
+    try:
+        draft = manual.draft_of(invoice)
+    except DomainError as refusal:
+        return [refusal.mensagem]
+    text = preview(draft)
+    told = [f"{one.address}{' (cópia)' if one.is_copy else ''}" for one in draft.recipients]
+    notes = [f"Para: {', '.join(told)}", f"Assunto: {text.subject}"]
+    body = plain(text.body) if text.is_html else text.body
+    notes += [line for line in body.splitlines() if line.strip()]
+    if draft.enclosures:
+        how = "Como links, por serem grandes demais" if draft.is_linked else "Anexos"
+        names = ", ".join(one.name for one in draft.enclosures)
+        notes.append(f"{how}: {names}. Ao todo {-(-draft.size // 1024)} KB.")
+    return notes
+
+
 ACTS = (
+    Act(
+        slug="enviar",
+        label="Enviar por e-mail",
+        button="Enviar E-mail",
+        keep="Não enviar",
+        right=MAIL,
+        fits=_may_send,
+        run=_send,
+        notes=_send_notes,
+    ),
     Act(
         slug="anular",
         label="Anular",

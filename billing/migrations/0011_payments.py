@@ -71,6 +71,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expira em')),
                 ('external_id', models.CharField(blank=True, max_length=255, verbose_name='identificador no provedor')),
                 ('instruction', models.CharField(blank=True, max_length=20, verbose_name='instrução pendente')),
+                ('change', models.JSONField(blank=True, default=dict, verbose_name='alteração pedida')),
                 ('reason', models.TextField(blank=True, verbose_name='motivo')),
                 ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0, verbose_name='tentativas')),
                 ('next_attempt_at', models.DateTimeField(blank=True, null=True, verbose_name='próxima tentativa')),
@@ -88,6 +89,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('amount', models.DecimalField(decimal_places=2, max_digits=15, verbose_name='valor')),
+                ('reopened', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=15, verbose_name='reaberto')),
                 ('state', models.CharField(choices=[('open', 'Aberta'), ('won', 'Ganha'), ('lost', 'Perdida')], default='open', max_length=50, verbose_name='situação')),
                 ('external_id', models.CharField(max_length=255, verbose_name='identificador no provedor')),
                 ('reason', models.CharField(blank=True, max_length=100, verbose_name='motivo')),
@@ -139,13 +141,17 @@ class Migration(migrations.Migration):
                 ('paid', models.DecimalField(decimal_places=2, default=0, max_digits=15, verbose_name='pago')),
                 ('credited', models.DecimalField(decimal_places=2, default=0, max_digits=15, verbose_name='creditado')),
                 ('fee', models.DecimalField(decimal_places=2, default=0, max_digits=15, verbose_name='tarifa')),
+                ('additions', models.DecimalField(decimal_places=2, default=0, max_digits=15, verbose_name='acréscimos')),
+                ('discount', models.DecimalField(decimal_places=2, default=0, max_digits=15, verbose_name='desconto')),
                 ('occurred_on', models.DateField(blank=True, null=True, verbose_name='data da ocorrência')),
                 ('credited_on', models.DateField(blank=True, null=True, verbose_name='data do crédito')),
-                ('result', models.CharField(choices=[('settle', 'Baixar'), ('settled_before', 'Já baixado'), ('replaced', 'Boleto substituído – baixa a fatura'), ('duplicate', 'Pagamento em duplicidade'), ('divergent', 'Valor divergente'), ('unmatched', 'Não localizado'), ('rejected', 'Rejeitado'), ('registered', 'Registrado'), ('cancelled', 'Baixa confirmada'), ('changed', 'Alteração confirmada'), ('fee', 'Tarifa'), ('unknown', 'Ocorrência desconhecida'), ('entry', 'Entrada'), ('write_off', 'Pedido de baixa'), ('change', 'Pedido de alteração')], max_length=14, verbose_name='resultado')),
+                ('result', models.CharField(choices=[('settle', 'Baixar'), ('settled_before', 'Já baixado'), ('replaced', 'Boleto substituído – baixa a fatura'), ('duplicate', 'Pagamento em duplicidade'), ('divergent', 'Valor divergente'), ('unmatched', 'Não localizado'), ('rejected', 'Rejeitado'), ('registered', 'Registrado'), ('cancelled', 'Baixa confirmada'), ('changed', 'Alteração confirmada'), ('fee', 'Tarifa'), ('noted', 'Informativo'), ('unknown', 'Ocorrência desconhecida'), ('entry', 'Entrada'), ('write_off', 'Pedido de baixa'), ('change', 'Pedido de alteração')], max_length=14, verbose_name='resultado')),
                 ('message', models.CharField(blank=True, max_length=500, verbose_name='explicação')),
                 ('resolution', models.CharField(blank=True, choices=[('', '—'), ('linked', 'Vinculado a uma fatura'), ('credited', 'Crédito gerado'), ('ignored', 'Ignorado')], default='', max_length=8, verbose_name='decisão')),
                 ('note', models.CharField(blank=True, max_length=500, verbose_name='observação')),
                 ('applied_at', models.DateTimeField(blank=True, null=True, verbose_name='aplicado em')),
+                ('receivable', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='records', to='billing.receivable', verbose_name='parcela')),
+                ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.party', verbose_name='cliente')),
             ],
             options={
                 'verbose_name': 'registro CNAB',
@@ -173,7 +179,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('amount', models.DecimalField(decimal_places=2, max_digits=15, verbose_name='valor')),
-                ('origin', models.CharField(choices=[('overpayment', 'Pagamento a maior'), ('refund', 'Reembolso em crédito'), ('reversal', 'Baixa desfeita'), ('manual', 'Lançamento manual'), ('use', 'Uso em fatura')], max_length=11, verbose_name='origem')),
+                ('origin', models.CharField(choices=[('overpayment', 'Pagamento a maior'), ('refund', 'Reembolso em crédito'), ('reversal', 'Baixa desfeita'), ('manual', 'Lançamento manual'), ('use', 'Uso em fatura'), ('returned', 'Devolvido por onde veio')], max_length=11, verbose_name='origem')),
                 ('reason', models.CharField(blank=True, max_length=500, verbose_name='motivo')),
                 ('recorded_by', models.CharField(blank=True, max_length=200, verbose_name='registrado por')),
                 ('created_at', models.DateTimeField(verbose_name='lançado em')),
@@ -211,6 +217,8 @@ class Migration(migrations.Migration):
                 ('sender', models.CharField(blank=True, max_length=300, verbose_name='remetente')),
                 ('subject', models.CharField(blank=True, max_length=500, verbose_name='assunto')),
                 ('body', models.TextField(blank=True, verbose_name='mensagem')),
+                ('is_html', models.BooleanField(db_default=False, default=False, verbose_name='em HTML')),
+                ('receivables', models.JSONField(blank=True, default=list, verbose_name='parcelas')),
                 ('attached', models.JSONField(blank=True, default=list, verbose_name='anexos')),
                 ('linked', models.JSONField(blank=True, default=list, verbose_name='enviado como link')),
                 ('state', models.CharField(choices=[('queued', 'Na fila'), ('sending', 'Em envio'), ('sent', 'Enviado'), ('delivered', 'Entregue'), ('bounced', 'Devolvido'), ('failed', 'Falhou')], default='queued', max_length=9, verbose_name='situação')),
@@ -319,6 +327,7 @@ class Migration(migrations.Migration):
                 ('is_default', models.BooleanField(default=False, verbose_name='padrão')),
                 ('is_active', models.BooleanField(default=False, verbose_name='ativa')),
                 ('activated_on', models.DateField(blank=True, null=True, verbose_name='ativa desde')),
+                ('past', models.CharField(choices=[('nothing', 'Nada'), ('message', 'Só o último aviso, uma vez'), ('all', 'Também as ações, em ordem')], default='message', max_length=7, verbose_name='do que já passou')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='criada em')),
             ],
             options={
@@ -340,6 +349,7 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(blank=True, max_length=255, verbose_name='referência')),
                 ('is_on_session', models.BooleanField(default=False, verbose_name='com o cliente presente')),
                 ('action_url', models.CharField(blank=True, max_length=2000, verbose_name='endereço da autenticação')),
+                ('return_path', models.CharField(blank=True, max_length=500, verbose_name='página de volta')),
                 ('failure_code', models.CharField(blank=True, max_length=60, verbose_name='código da recusa')),
                 ('decline_code', models.CharField(blank=True, max_length=60, verbose_name='motivo da recusa')),
                 ('received_on', models.DateField(blank=True, null=True, verbose_name='pago em')),
@@ -392,6 +402,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=80, verbose_name='chave')),
                 ('to', models.CharField(choices=[('provider', 'Pela operadora'), ('credit', 'Crédito do cliente')], default='provider', max_length=8, verbose_name='destino')),
                 ('amount', models.DecimalField(decimal_places=2, max_digits=15, verbose_name='valor')),
+                ('from_credit', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=15, verbose_name='tirado do crédito')),
                 ('state', models.CharField(choices=[('pending', 'Em andamento'), ('succeeded', 'Concluído'), ('failed', 'Recusado'), ('canceled', 'Cancelado')], default='pending', max_length=50, verbose_name='situação')),
                 ('external_id', models.CharField(blank=True, max_length=255, verbose_name='identificador no provedor')),
                 ('reason', models.CharField(max_length=500, verbose_name='motivo')),
@@ -413,6 +424,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('cycle', models.DateField(verbose_name='vencimento do ciclo')),
                 ('state', models.CharField(choices=[('pending', 'Pendente'), ('done', 'Feito'), ('skipped', 'Pulado'), ('failed', 'Falhou')], default='pending', max_length=7, verbose_name='situação')),
+                ('batch', models.UUIDField(blank=True, editable=False, null=True, verbose_name='envio')),
                 ('note', models.CharField(blank=True, max_length=500, verbose_name='observação')),
                 ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0, verbose_name='tentativas')),
                 ('next_attempt_at', models.DateTimeField(blank=True, null=True, verbose_name='próxima tentativa')),
@@ -433,6 +445,7 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(choices=[('email', 'E-mail'), ('webhook', 'Webhook'), ('phone', 'Tarefa de telefone'), ('none', 'Nenhum')], default='email', max_length=7, verbose_name='canal')),
                 ('action', models.CharField(choices=[('remind', 'Lembrar'), ('retry_card', 'Cobrar o cartão de novo'), ('suspend', 'Suspender o serviço'), ('block_emission', 'Bloquear novas emissões'), ('negativar', 'Negativar'), ('protestar', 'Protestar'), ('cancel_contract', 'Cancelar o contrato')], default='remind', max_length=15, verbose_name='ação')),
                 ('condition', models.JSONField(blank=True, default=dict, verbose_name='condição')),
+                ('is_active', models.BooleanField(default=True, verbose_name='ativo')),
             ],
             options={
                 'verbose_name': 'passo da régua',
@@ -467,12 +480,13 @@ class Migration(migrations.Migration):
             name='Suspension',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('service', 'Serviço suspenso'), ('emission', 'Novas emissões bloqueadas')], default='service', max_length=8, verbose_name='tipo')),
                 ('since', models.DateTimeField(verbose_name='desde')),
                 ('lifted_at', models.DateTimeField(blank=True, null=True, verbose_name='retirada em')),
             ],
             options={
-                'verbose_name': 'suspensão de serviço',
-                'verbose_name_plural': 'suspensões de serviço',
+                'verbose_name': 'suspensão',
+                'verbose_name_plural': 'suspensões',
             },
         ),
         migrations.AddField(
@@ -831,12 +845,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='rulerstep',
             name='template',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.emailtemplate', verbose_name='modelo de e-mail'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='billing.emailtemplate', verbose_name='modelo de e-mail'),
         ),
         migrations.AddField(
             model_name='rulerexecution',
             name='step',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='executions', to='billing.rulerstep', verbose_name='passo'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.RESTRICT, related_name='executions', to='billing.rulerstep', verbose_name='passo'),
         ),
         migrations.AddField(
             model_name='savedmethod',
@@ -1015,7 +1029,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='refund_amount'),
+            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('from_credit__gte', 0), ('from_credit__lte', models.F('amount'))), name='refund_amount'),
+        ),
+        migrations.RemoveIndex(
+            model_name='receivable',
+            name='receivable_open_due',
+        ),
+        migrations.AddIndex(
+            model_name='receivable',
+            index=models.Index(condition=models.Q(('state', 'to_receive')), fields=['account', 'due_date'], include=('id', 'open_principal'), name='receivable_open_due'),
         ),
         migrations.AddIndex(
             model_name='collectiontask',
@@ -1027,7 +1049,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='rulerexecution',
-            constraint=models.UniqueConstraint(fields=('receivable', 'step', 'cycle'), name='ruler_execution_once'),
+            constraint=models.UniqueConstraint(fields=('step', 'receivable', 'cycle'), name='ruler_execution_once'),
         ),
         migrations.AddConstraint(
             model_name='savedmethod',
@@ -1063,6 +1085,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='suspension',
-            constraint=models.UniqueConstraint(condition=models.Q(('lifted_at', None)), fields=('contract',), name='suspension_live'),
+            constraint=models.UniqueConstraint(condition=models.Q(('lifted_at', None)), fields=('contract', 'kind'), name='suspension_live'),
         ),
     ]

@@ -117,6 +117,8 @@ class BankAgreement(TenantModel):
         """Raises ValidationError when the bank would not take a boleto with these numbers."""
         from django.core.exceptions import ValidationError
 
+        if self.financial_account_id is None:
+            return  # told by its own field
         if self.bank is None:
             raise ValidationError("Este banco ainda não emite boletos por aqui.")
         found = banks.faults(self.bank, self.terms)

@@ -22,7 +22,8 @@ class Charge(TenantModel):
     `amount` = principal + fine + interest: a reissue carries the late charges up to `due_date`
     (SV-4). `terms` are what is registered for lateness after it, as LateTerms names them, values
     as text, and "limit_days". `nosso_numero` is without check digit. `barcode` has 44 digits,
-    `linha_digitavel` 47. `instruction` is what waits to be told to the bank.
+    `linha_digitavel` 47. `instruction` is what waits to be told to the bank; `change` holds
+    "due_date" and "amount" as text until the bank has confirmed them (BO-7).
     """
 
     class Kind(models.TextChoices):
@@ -84,6 +85,7 @@ class Charge(TenantModel):
     expires_at = models.DateTimeField("expira em", null=True, blank=True)
     external_id = models.CharField("identificador no provedor", max_length=255, blank=True)
     instruction = models.CharField("instrução pendente", max_length=20, blank=True)
+    change = models.JSONField("alteração pedida", default=dict, blank=True)
     reason = models.TextField("motivo", blank=True)
     replaces = models.OneToOneField(
         "self",

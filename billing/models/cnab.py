@@ -8,7 +8,9 @@ from django.db.models import Q
 from accounts.models import TenantModel
 from billing.models.agreement import BankAgreement
 from billing.models.charge import Charge
+from billing.models.party import Party
 from billing.models.payment import Payment
+from billing.models.receivable import Receivable
 
 
 class CnabFile(TenantModel):
@@ -79,7 +81,9 @@ class CnabRecord(models.Model):
     """One title of a file, in words, and what became of it.
 
     `key` names the fact that a retorno tells (boleto-pix §6.5): the same one in two files is
-    applied once. `resolution` is what a person decided about a line without a match.
+    applied once. `resolution` is what a person decided about a line without a match: its
+    `receivable`, or the `customer` whose credit it is. `additions` are fine and interest, and
+    `discount` has the abatement in it, as the bank tells them.
     """
 
     class Result(models.TextChoices):
@@ -94,6 +98,7 @@ class CnabRecord(models.Model):
         CANCELLED = "cancelled", "Baixa confirmada"
         CHANGED = "changed", "Alteração confirmada"
         FEE = "fee", "Tarifa"
+        NOTED = "noted", "Informativo"
         UNKNOWN = "unknown", "Ocorrência desconhecida"
         ENTRY = "entry", "Entrada"
         WRITE_OFF = "write_off", "Pedido de baixa"
@@ -124,6 +129,8 @@ class CnabRecord(models.Model):
     paid = models.DecimalField("pago", max_digits=15, decimal_places=2, default=0)
     credited = models.DecimalField("creditado", max_digits=15, decimal_places=2, default=0)
     fee = models.DecimalField("tarifa", max_digits=15, decimal_places=2, default=0)
+    additions = models.DecimalField("acréscimos", max_digits=15, decimal_places=2, default=0)
+    discount = models.DecimalField("desconto", max_digits=15, decimal_places=2, default=0)
     occurred_on = models.DateField("data da ocorrência", null=True, blank=True)
     credited_on = models.DateField("data do crédito", null=True, blank=True)
     charge = models.ForeignKey(
@@ -134,6 +141,13 @@ class CnabRecord(models.Model):
         Payment, models.PROTECT, null=True, blank=True, related_name="records",
         verbose_name="pagamento",
     )  # fmt: skip
+    receivable = models.ForeignKey(
+        Receivable, models.PROTECT, null=True, blank=True, related_name="records",
+        verbose_name="parcela",
+    )  # fmt: skip
+    customer = models.ForeignKey(
+        Party, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="cliente"
+    )
     result = models.CharField("resultado", max_length=14, choices=Result.choices)
     message = models.CharField("explicação", max_length=500, blank=True)
     resolution = models.CharField(

@@ -48,7 +48,9 @@ class EmailMessage(TenantModel):
     """One e-mail to one recipient, with the proof of what was sent (EM-5, DUN-7).
 
     `key` is unique for automatic sends (EM-7) and empty for those that a person asked for.
-    `attached` lists what went along: [{"name", "size"}]; `linked` what went as a link instead.
+    `body` is the text as its template has it: plain, or a page where `is_html`. `attached` lists
+    what goes along: [{"name", "size", "kind", "id"}]; `linked` what went as a link instead, the
+    same with "url". `receivables` are ids of what is asked for: paid meanwhile, it is not sent.
     """
 
     class State(models.TextChoices):
@@ -99,6 +101,8 @@ class EmailMessage(TenantModel):
     sender = models.CharField("remetente", max_length=300, blank=True)
     subject = models.CharField("assunto", max_length=500, blank=True)
     body = models.TextField("mensagem", blank=True)
+    is_html = models.BooleanField("em HTML", default=False, db_default=False)
+    receivables = models.JSONField("parcelas", default=list, blank=True)
     attached = models.JSONField("anexos", default=list, blank=True)
     linked = models.JSONField("enviado como link", default=list, blank=True)
     state = models.CharField("situação", max_length=9, choices=State.choices, default=State.QUEUED)

@@ -24,6 +24,7 @@ class Payment(TenantModel):
     `key` is the idempotency key that providers are given. `receivable` is what the attempt is
     for; what it settled are its allocations, which may be of others too, and the rest is
     credit (INV-5). `received_on` is when the customer paid, `credited_on` when the bank credits.
+    `return_path` is the page of ours that the customer goes on with after the bank's.
     `undone_at`: told by mistake and taken back; it counts no more.
     """
 
@@ -87,6 +88,7 @@ class Payment(TenantModel):
     reference = models.CharField("referência", max_length=255, blank=True)
     is_on_session = models.BooleanField("com o cliente presente", default=False)
     action_url = models.CharField("endereço da autenticação", max_length=2000, blank=True)
+    return_path = models.CharField("página de volta", max_length=500, blank=True)
     failure_code = models.CharField("código da recusa", max_length=60, blank=True)
     decline_code = models.CharField("motivo da recusa", max_length=60, blank=True)
     received_on = models.DateField("pago em", null=True, blank=True)
@@ -153,8 +155,11 @@ class Payment(TenantModel):
     def require_action(self, *, url: str) -> None:
         self.action_url = url
 
-    @transition(field=state, source=IN_FLIGHT, target=State.SUCCEEDED)
+    @transition(
+        field=state, source=(*IN_FLIGHT, State.FAILED, State.CANCELED), target=State.SUCCEEDED
+    )
     def succeed(self, *, on: Any, at: Any) -> None:
+        """The money is there, even where it had been given up or taken for refused."""
         self.received_on, self.settled_at, self.next_check_at = on, at, None
         self.action_url = ""
 
@@ -180,6 +185,12 @@ class Payment(TenantModel):
     )
     def refund(self) -> None:
         """All of it went back."""
+
+    @transition(
+        field=state, source=[State.PARTIALLY_REFUNDED, State.REFUNDED], target=State.SUCCEEDED
+    )
+    def keep(self) -> None:
+        """A refund was turned down after all."""
 
     @transition(
         field=state, source=[State.SUCCEEDED, State.PARTIALLY_REFUNDED], target=State.DISPUTED
@@ -232,7 +243,11 @@ class PaymentAllocation(models.Model):
 
 
 class Refund(TenantModel):
-    """Money on its way back (billing-engine §3.6). `key` is the provider's idempotency key."""
+    """Money on its way back (billing-engine §3.6). `key` is the provider's idempotency key.
+
+    `from_credit` is the part of it that had settled nothing and was taken from the wallet; the rest
+    comes out of the invoice.
+    """
 
     class State(models.TextChoices):
         PENDING = "pending", "Em andamento"
@@ -251,6 +266,9 @@ class Refund(TenantModel):
     key = models.CharField("chave", max_length=80)
     to = models.CharField("destino", max_length=8, choices=To.choices, default=To.PROVIDER)
     amount = models.DecimalField("valor", max_digits=15, decimal_places=2)
+    from_credit = models.DecimalField(
+        "tirado do crédito", max_digits=15, decimal_places=2, default=0, db_default=0
+    )
     state = StateField("situação", choices=State.choices, default=State.PENDING, protected=True)
     external_id = models.CharField("identificador no provedor", max_length=255, blank=True)
     reason = models.CharField("motivo", max_length=500)
@@ -266,7 +284,10 @@ class Refund(TenantModel):
         verbose_name_plural = "reembolsos"
         constraints = [
             models.UniqueConstraint(fields=["payment", "number"], name="refund_number"),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount"),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0, from_credit__gte=0, from_credit__lte=F("amount")),
+                name="refund_amount",
+            ),
         ]
         indexes = [
             models.Index(
@@ -294,7 +315,10 @@ class Refund(TenantModel):
 
 
 class Chargeback(TenantModel):
-    """A card's holder contested a payment at the issuer, or a Pix came back by MED."""
+    """A card's holder contested a payment at the issuer, or a Pix came back by MED.
+
+    `reopened` is what of the invoice was opened again when it was lost.
+    """
 
     class State(models.TextChoices):
         OPEN = "open", "Aberta"
@@ -305,6 +329,9 @@ class Chargeback(TenantModel):
         Payment, models.PROTECT, related_name="chargebacks", verbose_name="pagamento"
     )
     amount = models.DecimalField("valor", max_digits=15, decimal_places=2)
+    reopened = models.DecimalField(
+        "reaberto", max_digits=15, decimal_places=2, default=0, db_default=0
+    )
     state = StateField("situação", choices=State.choices, default=State.OPEN, protected=True)
     external_id = models.CharField("identificador no provedor", max_length=255)
     reason = models.CharField("motivo", max_length=100, blank=True)
@@ -333,7 +360,8 @@ class Chargeback(TenantModel):
 class CustomerCredit(TenantModel):
     """A line of a customer's wallet, for good: what came in is positive, what was used negative.
 
-    `payment` is the one that brought the credit, or that used it.
+    `payment` is the one that brought the credit, or that used it. `returned` is credit of a payment
+    whose money went back: it was undone, refunded or lost to a chargeback.
     """
 
     class Origin(models.TextChoices):
@@ -342,6 +370,7 @@ class CustomerCredit(TenantModel):
         REVERSAL = "reversal", "Baixa desfeita"
         MANUAL = "manual", "Lançamento manual"
         USE = "use", "Uso em fatura"
+        RETURNED = "returned", "Devolvido por onde veio"
 
     customer = models.ForeignKey(
         Party, models.PROTECT, related_name="credits", verbose_name="cliente"

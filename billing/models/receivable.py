@@ -91,8 +91,10 @@ class Receivable(TenantModel):
             ),
         ]
         indexes = [
+            # With what the rulers' selection looks at in every open parcel, several times a day.
             models.Index(
                 fields=["account", "due_date"],
+                include=["id", "open_principal"],
                 condition=Q(state="to_receive"),
                 name="receivable_open_due",
             ),

@@ -15,7 +15,15 @@ from lib.validators import between
 
 
 class NotificationRuler(TenantModel):
-    """An ordered list of steps. The default one serves invoices that name none."""
+    """An ordered list of steps. The default one serves invoices that name none.
+
+    `past` says what is done of the steps that fell before `activated_on`.
+    """
+
+    class Past(models.TextChoices):
+        NOTHING = "nothing", "Nada"
+        MESSAGE = "message", "Só o último aviso, uma vez"
+        ALL = "all", "Também as ações, em ordem"
 
     organization = models.ForeignKey(
         Party, models.CASCADE, related_name="rulers", verbose_name="organização"
@@ -24,6 +32,9 @@ class NotificationRuler(TenantModel):
     is_default = models.BooleanField("padrão", default=False)
     is_active = models.BooleanField("ativa", default=False)
     activated_on = models.DateField("ativa desde", null=True, blank=True)
+    past = models.CharField(
+        "do que já passou", max_length=7, choices=Past.choices, default=Past.MESSAGE
+    )
     created_at = models.DateTimeField("criada em", auto_now_add=True)
 
     class Meta:
@@ -45,6 +56,7 @@ class NotificationRuler(TenantModel):
 class RulerStep(models.Model):
     """What to do so many days from the due date (before: negative), from `hour` on.
 
+    One that was executed stays, for it is told of; switched off, nothing more comes of it.
     `condition` narrows the receivables: {"methods": […], "min": "10.00", "max": "99.99",
     "consumer": true}; what is absent does not narrow.
     """
@@ -77,10 +89,11 @@ class RulerStep(models.Model):
     )
     action = models.CharField("ação", max_length=15, choices=Action.choices, default=Action.REMIND)
     template = models.ForeignKey(
-        EmailTemplate, models.PROTECT, null=True, blank=True, related_name="+",
+        EmailTemplate, models.RESTRICT, null=True, blank=True, related_name="+",
         verbose_name="modelo de e-mail",
     )  # fmt: skip
     condition = models.JSONField("condição", default=dict, blank=True)
+    is_active = models.BooleanField("ativo", default=True)
 
     class Meta:
         verbose_name = "passo da régua"
@@ -92,7 +105,11 @@ class RulerStep(models.Model):
 
 
 class RulerExecution(TenantModel):
-    """A step of a receivable, once a cycle (DUN-3); a new due date begins a new cycle."""
+    """A step of a receivable, once a cycle (DUN-3); a new due date begins a new cycle.
+
+    `batch` is common to what one message told together. A step that was executed is not deleted:
+    it is the proof (DUN-7).
+    """
 
     class State(models.TextChoices):
         PENDING = "pending", "Pendente"
@@ -104,7 +121,7 @@ class RulerExecution(TenantModel):
         Receivable, models.CASCADE, related_name="dunning", verbose_name="parcela"
     )
     step = models.ForeignKey(
-        RulerStep, models.CASCADE, related_name="executions", verbose_name="passo"
+        RulerStep, models.RESTRICT, related_name="executions", db_index=False, verbose_name="passo"
     )
     cycle = models.DateField("vencimento do ciclo")
     state = models.CharField("situação", max_length=7, choices=State.choices, default=State.PENDING)
@@ -112,6 +129,7 @@ class RulerExecution(TenantModel):
         EmailMessage, models.SET_NULL, null=True, blank=True, related_name="+",
         verbose_name="e-mail",
     )  # fmt: skip
+    batch = models.UUIDField("envio", null=True, blank=True, editable=False)
     note = models.CharField("observação", max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField("tentativas", default=0, db_default=0)
     next_attempt_at = models.DateTimeField("próxima tentativa", null=True, blank=True)
@@ -122,8 +140,9 @@ class RulerExecution(TenantModel):
         verbose_name = "passo executado"
         verbose_name_plural = "passos executados"
         constraints = [
+            # In this order, so that selection reads what a step has done from this index alone.
             models.UniqueConstraint(
-                fields=["receivable", "step", "cycle"], name="ruler_execution_once"
+                fields=["step", "receivable", "cycle"], name="ruler_execution_once"
             )
         ]
         indexes = [
@@ -166,8 +185,13 @@ class DunningPause(TenantModel):
 
 
 class Suspension(TenantModel):
-    """A contract whose service is off until what is overdue is paid."""
+    """What a contract goes without until what is overdue is paid: its service, or new invoices."""
 
+    class Kind(models.TextChoices):
+        SERVICE = "service", "Serviço suspenso"
+        EMISSION = "emission", "Novas emissões bloqueadas"
+
+    kind = models.CharField("tipo", max_length=8, choices=Kind.choices, default=Kind.SERVICE)
     contract = models.ForeignKey(
         Contract, models.CASCADE, related_name="suspensions", verbose_name="contrato"
     )
@@ -178,16 +202,16 @@ class Suspension(TenantModel):
     lifted_at = models.DateTimeField("retirada em", null=True, blank=True)
 
     class Meta:
-        verbose_name = "suspensão de serviço"
-        verbose_name_plural = "suspensões de serviço"
+        verbose_name = "suspensão"
+        verbose_name_plural = "suspensões"
         constraints = [
             models.UniqueConstraint(
-                fields=["contract"], condition=Q(lifted_at=None), name="suspension_live"
+                fields=["contract", "kind"], condition=Q(lifted_at=None), name="suspension_live"
             )
         ]
 
     def __str__(self) -> str:
-        return f"Suspensão de {self.contract}"
+        return f"{self.get_kind_display()}: {self.contract}"
 
 
 class CollectionTask(TenantModel):

@@ -15,6 +15,8 @@ from django.apps import apps
 from django.db import connection, models
 
 from accounts.models import Account, TenantModel
+from billing.selectors.checks import Check
+from billing.selectors.payment_checks import PAYMENT_CHECKS
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,6 @@ class Violation:
 
     rule: str
     row: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """A query whose rows are violations. `{m:expr}` are amounts; %s is the account."""
-
-    rule: str
-    text: str
-    sql: str
 
 
 _LINE_SUMS = (
@@ -183,7 +176,7 @@ CHECKS = [
 
 def violations(account: Account) -> Iterator[Violation]:
     """Every row of `account` that breaks an invariant, as it is found."""
-    for check in CHECKS:
+    for check in (*CHECKS, *PAYMENT_CHECKS):
         for row in _rows(_amounts(check.sql), account):
             yield Violation(check.rule, check.text.format(*row))
     yield from _foreign_rows(account)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from billing.engine.late_charges import DEFAULT_TERMS, LateTerms
 from billing.engine.local_days import calendar_with
-from billing.models import ChargeTemplate, Invoice, OrganizationProfile
+from billing.models import Charge, ChargeTemplate, Invoice, OrganizationProfile, Receivable
 from lib.calendars import Calendar
 
 
@@ -37,3 +39,31 @@ def invoice_calendar(invoice: Invoice) -> Calendar:
     """The bank calendar with the organization's own closed days."""
     profile = OrganizationProfile.objects.filter(party_id=invoice.organization_id).first()
     return calendar_with(tuple(profile.extra_holidays or ()) if profile else ())
+
+
+def charge_terms(charge: Charge) -> LateTerms | None:
+    """What was registered for lateness with a charge; None when it has no terms (LATE-3)."""
+    kept = charge.terms
+    if "fine_type" not in kept:
+        return None
+    daily = kept.get("daily_registered")
+    return LateTerms(
+        kept["fine_type"],
+        Decimal(kept["fine_value"]),
+        kept["interest_type"],
+        Decimal(kept["interest_value"]),
+        None if daily is None else Decimal(daily),
+    )
+
+
+def receivable_terms(receivable: Receivable, invoice: Invoice) -> LateTerms:
+    """What lateness of one receivable costs: as its first boleto was registered, once it has one.
+
+    So that the product's figure and the bank's agree, whatever becomes of the template (LATE-3).
+    """
+    boletos = receivable.charges.filter(kind=Charge.Kind.BOLETO).exclude(
+        state=Charge.State.REJECTED
+    )
+    first = boletos.order_by("id").first()
+    found = charge_terms(first) if first is not None else None
+    return found or invoice_terms(invoice)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from billing.models import Charge, Receivable
+from lib.bulk import update_rows
 
 WRITE_OFF = "write_off"  # Charge.instruction: the bank is still to be told
 
@@ -28,6 +29,8 @@ def close_charges(
         else:
             charge.ask_cancellation()
             charge.instruction = WRITE_OFF
+            charge.attempts = 0
             charge.next_attempt_at = at
-        charge.save()
+    columns = ("id", "state", "closed_at", "next_attempt_at", "instruction", "attempts")
+    update_rows(Charge, columns, [[getattr(one, name) for name in columns] for one in closed])
     return closed

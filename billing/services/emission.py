@@ -18,7 +18,6 @@ from accounts.services.audit import SYSTEM, record_many
 from billing.engine.local_days import calendar_with
 from billing.models import (
     BillingRun,
-    FollowUp,
     Invoice,
     Management,
     OrganizationProfile,
@@ -29,9 +28,11 @@ from billing.models import (
 )
 from billing.selectors.templates import default_template_versions, version_for
 from billing.services import outbox
+from billing.services.dunning.suspensions import emission_blocked
 from billing.services.materialise import ENTRY_COLUMNS
 from billing.services.note_schedule import plan_notes
 from billing.services.numbering import take_numbers
+from billing.services.owed_work import owe
 from billing.services.snapshots import snapshots_for
 from billing.services.withholdings import withhold_from
 from lib import clock
@@ -123,6 +124,7 @@ def obstacles() -> dict[str, tuple[Q, str]]:
             Q(contract__overdue=True, contract__overdue_automatic_management=False),
             "contrato inadimplente: a emissão automática está suspensa",
         ),
+        "regua": (emission_blocked(), "a régua de cobrança bloqueou novas emissões do contrato"),
         "sem_documento": (Q(customer__document=""), "o cliente não tem CPF nem CNPJ"),
         "reajuste": (Q(Exists(pending)), "há reajuste a aplicar antes desta emissão"),
     }
@@ -379,11 +381,7 @@ def _announce(
         object_type="invoice",
         entries=((row.id, {"numero": numbers[row.id]}) for row in rows),
     )
-    insert_rows(
-        FollowUp,
-        ("invoice", "kind", "state", "next_attempt_at"),
-        [(row.id, FollowUp.Kind.PDF.value, FollowUp.State.WAITING.value, now) for row in rows],
-    )
+    owe(account.pk, [row.id for row in rows], at=now)
     if run is not None:
         insert_rows(RunEntry, ENTRY_COLUMNS, [_entry(run.pk, row, numbers[row.id]) for row in rows])
 

@@ -19,7 +19,8 @@ from django.db.models import QuerySet
 
 from accounts.models import Account
 from billing.documents.cache import PdfFailed, invoice_pdf
-from billing.models import FollowUp
+from billing.errors import FollowUpFailed
+from billing.models import Charge, FollowUp
 from lib import clock
 from lib.errors import DomainError
 from lib.locks import locked_file
@@ -37,6 +38,13 @@ MAX_ATTEMPTS = len(BACK_OFF) + 1
 LEASE = timedelta(minutes=5)  # longer than the queue lets a task run
 INTERRUPTED = "O processo foi interrompido em todas as tentativas."
 UNEXPECTED = "Erro inesperado; veja o registro do servidor."
+# Until the boleto is registered it is not offered (BO-1): the e-mail waits for it, so long.
+PATIENCE = timedelta(days=2)
+LOOK_AGAIN = timedelta(hours=1)
+
+
+class NotYet(Exception):
+    """What the work needs is not there: look again later, and count no attempt."""
 
 
 class _Taken(NamedTuple):
@@ -118,6 +126,9 @@ def _do(taken: _Taken) -> bool:
         return False
     try:
         _WORK[FollowUp.Kind(taken.kind)](taken)
+    except NotYet:
+        _keep(taken, next_attempt_at=clock.now() + LOOK_AGAIN, attempts=taken.attempts - 1)
+        return False
     except DomainError as error:
         _put_off(taken, _text(error))
         return False
@@ -127,6 +138,7 @@ def _do(taken: _Taken) -> bool:
         _put_off(taken, UNEXPECTED)
         return False
     _keep(taken, state=FollowUp.State.DONE, error="")
+    _wake_email(taken)
     return True
 
 
@@ -134,7 +146,52 @@ def _render_pdf(taken: _Taken) -> None:
     invoice_pdf(taken.invoice_id, account=Account.objects.get(pk=taken.account_id))
 
 
-_WORK = {FollowUp.Kind.PDF: _render_pdf}
+def _charge(taken: _Taken) -> None:
+    from billing.services.collecting import start_collecting
+
+    start_collecting(taken.invoice_id, Account.objects.get(pk=taken.account_id))
+
+
+def _send_email(taken: _Taken) -> None:
+    """Raises NotYet as long as something that goes with it is being made."""
+    from billing.services.emails.automatic import send_emission
+
+    others = FollowUp.objects.filter(invoice_id=taken.invoice_id).exclude(pk=taken.id)
+    states = set(others.values_list("state", flat=True))
+    if FollowUp.State.WAITING in states or _is_registering(taken):
+        raise NotYet
+    if FollowUp.State.FAILED in states:
+        raise FollowUpFailed()  # EM-4: without them nothing is sent
+    send_emission(taken.invoice_id, Account.objects.get(pk=taken.account_id))
+
+
+def _is_registering(taken: _Taken) -> bool:
+    """A boleto of the invoice is on its way to its bank, and has not been for too long."""
+    found = Charge.objects.filter(
+        receivable__invoice_id=taken.invoice_id,
+        kind=Charge.Kind.BOLETO,
+        state__in=(Charge.State.DRAFT, Charge.State.REGISTERING),
+        created_at__gt=clock.now() - PATIENCE,
+    )
+    return found.exists()
+
+
+def _wake_email(taken: _Taken) -> None:
+    """The e-mail's turn comes when nothing else of its invoice waits."""
+    if taken.kind == FollowUp.Kind.EMAIL:
+        return
+    waiting = FollowUp.objects.filter(invoice_id=taken.invoice_id, state=FollowUp.State.WAITING)
+    email = FollowUp.Kind.EMAIL
+    if not waiting.exclude(kind=email).exists():
+        now = clock.now()
+        waiting.filter(kind=email, next_attempt_at__gt=now).update(next_attempt_at=now)
+
+
+_WORK = {
+    FollowUp.Kind.PDF: _render_pdf,
+    FollowUp.Kind.CHARGES: _charge,
+    FollowUp.Kind.EMAIL: _send_email,
+}
 
 
 def _put_off(taken: _Taken, error: str) -> None:
@@ -145,6 +202,7 @@ def _put_off(taken: _Taken, error: str) -> None:
         return
     log.warning("follow_up.failed", extra={"invoice_id": taken.invoice_id, "kind": taken.kind})
     _keep(taken, state=FollowUp.State.FAILED, error=error)
+    _wake_email(taken)
 
 
 def _keep(taken: _Taken, **values: object) -> None:

@@ -37,6 +37,7 @@ from billing.services.drafts import InvoiceDraft, LineDraft, write_invoice
 from billing.services.note_schedule import plan_notes
 from billing.services.numbering import take_numbers
 from billing.services.outbox import Event, announce
+from billing.services.owed_work import EVERYTHING, owe_again
 from billing.services.snapshots import snapshots_for
 from billing.services.withholdings import forget, withhold_from
 from lib import clock
@@ -152,10 +153,9 @@ def undo_cancellation(invoice_id: int, *, account: Account, actor: Actor) -> Inv
         else:
             invoice.restore_to_emit()
     _move(lock_receivables(invoice), _restore)
-    if was_emitted:
-        queue_pdf(invoice, at=clock.now())
     invoice.save()
     if was_emitted:
+        owe_again(invoice, at=clock.now(), kinds=(FollowUp.Kind.PDF, FollowUp.Kind.CHARGES))
         plan_notes([invoice.pk], at=clock.now())
     announce(invoice, Event.UNDO_CANCELLATION)
     _record(invoice, account, actor, "fatura.cancelamento_desfeito", before=Invoice.State.CANCELLED)
@@ -291,7 +291,6 @@ def put_in_force(invoice: Invoice, *, today: date) -> None:
     customer, organization = _freeze(invoice, at=at)
     receivables = lock_receivables(invoice)
     _move(receivables, lambda receivable: receivable.emit())
-    queue_pdf(invoice, at=at)
     if invoice.number is None:
         invoice.series, invoice.number = take_numbers(invoice.organization_id, 1)
     invoice.emit(at=at, customer=customer, organization=organization)
@@ -301,23 +300,10 @@ def put_in_force(invoice: Invoice, *, today: date) -> None:
         invoice.confirm_receival(at=at)
         events.append(Event.CONFIRM_RECEIVAL)
     invoice.save()
+    owe_again(invoice, at=at, kinds=EVERYTHING)
     plan_notes([invoice.pk], at=at)
     for event in events:
         announce(invoice, event)
-
-
-def queue_pdf(invoice: Invoice, *, at: datetime) -> None:
-    """Owe the invoice its PDF, rendered after the commit."""
-    FollowUp.objects.update_or_create(
-        invoice=invoice,
-        kind=FollowUp.Kind.PDF,
-        defaults={
-            "state": FollowUp.State.WAITING,
-            "attempts": 0,
-            "next_attempt_at": at,
-            "error": "",
-        },
-    )
 
 
 # --- details -----------------------------------------------------------------------------------

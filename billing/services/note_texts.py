@@ -14,7 +14,7 @@ from fiscal.taxes.withholding import percent_br
 from lib.br import cnpj_mask, date_br
 from lib.money import brl
 
-_TAG = re.compile(r"\$([A-Z][A-Z_]+)")
+TAG = re.compile(r"\$([A-Z][A-Z_]+)")
 _NBSP = "\u00a0"
 CUT = "..."  # three dots: the sign of its own is not in the alphabet of every city
 BURDEN = "Tributos aproximados: {valor} ({percentual}). Fonte: {fonte}."
@@ -22,7 +22,7 @@ BURDEN = "Tributos aproximados: {valor} ({percentual}). Fonte: {fonte}."
 
 def expand(text: str, values: Mapping[str, str]) -> str:
     """The tags that are known replaced; what is none of ours stays as typed."""
-    return _TAG.sub(lambda found: values.get(found[1], found[0]), text)
+    return TAG.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def tags_of(

@@ -28,6 +28,7 @@ class Event(StrEnum):
 
 
 CHANGE_PLAN = "change_plan"
+DUNNING_STEP = "dunning_step"  # told to endpoints of version 2 only
 OBJECT_TYPE = "Invoice"
 EVENT_COLUMNS = (
     "account", "event", "object_type", "object_id", "payload", "created_at", "caused_by_token_id",
@@ -79,6 +80,28 @@ def announce_plan_change(contract: Contract, *, plan_id: int) -> None:
         caused_by_token_id=causing_token_id(),
     )
     nudge_after_commit(contract.account_id)
+
+
+def announce_dunning(invoice: Invoice, told: dict[str, str | int | None]) -> None:
+    """Write the notice that a ruler's step has come for a parcel; `told` are its further keys."""
+    contract = invoice.contract
+    body: dict[str, str | int | None] = {
+        "event": DUNNING_STEP,
+        "object_type": OBJECT_TYPE,
+        "object_id": invoice.pk,
+        "contract_token": contract.token if contract else None,
+        "contract_id": invoice.contract_id,
+    }
+    WebhookEvent.objects.create(
+        account_id=invoice.account_id,
+        event=DUNNING_STEP,
+        object_type=OBJECT_TYPE,
+        object_id=invoice.pk,
+        payload=body | told,
+        created_at=clock.now(),
+        caused_by_token_id=causing_token_id(),
+    )
+    nudge_after_commit(invoice.account_id)
 
 
 def event_row(

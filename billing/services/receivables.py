@@ -8,13 +8,14 @@ from decimal import Decimal
 from django.db import transaction
 
 from accounts.models import Account
-from accounts.services.audit import Actor, record
+from accounts.services.audit import Actor
 from billing.errors import CannotReceive, CannotUndoReceipt, PaymentInProgress, fault
-from billing.models import CustomerCredit, Payment, PaymentAllocation, Receivable
+from billing.models import Payment, PaymentAllocation, Receivable
 from billing.services import ledger
+from billing.services.books import Books
 from billing.services.drafts import MAX_TOTAL
-from billing.services.invoices import save_receivables
 from billing.services.ledger import Held, Part
+from billing.services.payments import undoing
 from lib import clock
 from lib.money import half_up
 
@@ -45,12 +46,11 @@ def receive(
         raise CannotReceive()
     if receivable.payments.filter(state__in=Payment.IN_FLIGHT).exists():
         raise PaymentInProgress()
-    _settle(held, receivable, amount, on=on or today, actor=actor)
-    record(
-        account,
-        actor=actor,
-        action="recebimento.confirmado",
-        target=receivable,
+    books = Books(account, actor=actor)
+    _settle(held, receivable, amount, on=on or today, books=books)
+    books.audit(
+        "recebimento.confirmado",
+        receivable,
         after={
             "received_value": receivable.received_value,
             "received_at": receivable.received_at,
@@ -58,15 +58,13 @@ def receive(
             "paid_interest": receivable.paid_interest,
         },
     )
+    books.write()
     return receivable
 
 
-def _settle(held: Held, receivable: Receivable, amount: Decimal, *, on: date, actor: Actor) -> None:
+def _settle(held: Held, receivable: Receivable, amount: Decimal, *, on: date, books: Books) -> None:
     if not amount:  # let off altogether: nothing was paid
-        receivable.settle(value=ledger.ZERO, on=on)
-        save_receivables(held.receivables)
-        ledger.close_received(held)
-        ledger.bring_in_step(held)
+        books.let_off(held, receivable, on=on)
         return
     principal = min(amount, receivable.open_principal)
     part = Part(
@@ -75,11 +73,11 @@ def _settle(held: Held, receivable: Receivable, amount: Decimal, *, on: date, ac
         discount=receivable.open_principal - principal,
     )
     payment = ledger.new_payment(
-        held, receivable, method=Payment.Method.TRANSFER, amount=amount, recorded_by=actor.label
-    )
-    payment.succeed(on=on, at=clock.now())
-    payment.save()
-    ledger.settle(held, payment, [(receivable, part)], actor=actor)
+        held, receivable, method=Payment.Method.TRANSFER, amount=amount,
+        recorded_by=books.actor.label,
+    )  # fmt: skip
+    payment.succeed(on=on, at=books.at)
+    books.settle(held, payment, [(receivable, part)])
 
 
 @transaction.atomic
@@ -87,61 +85,36 @@ def undo_receipt(receivable_id: int, *, account: Account, actor: Actor) -> Recei
     """Open a received receivable again; its last value and date stay readable but no longer count.
 
     What was told by hand is undone; money that a provider or a bank did receive stays the
-    customer's, as credit. Raises CannotUndoReceipt when it is not received.
+    customer's, as credit. Raises CannotUndoReceipt when it is not received, or its money was
+    refunded or is contested.
     """
+    found: Receivable = Receivable.objects.select_related("invoice").get_of(
+        account, pk=receivable_id
+    )
+    ledger.hold_wallet([found.invoice.customer_id])
     held, receivable = ledger.hold_receivable(account, receivable_id)
     before = {"received_value": receivable.received_value, "received_at": receivable.received_at}
     if receivable.state != Receivable.State.RECEIVED:
         raise CannotUndoReceipt()
-    allocations = list(
-        PaymentAllocation.objects.filter(receivable=receivable, reversed_at=None)
-        .select_related("payment")
-        .order_by("id")
-    )
-    for allocation in allocations:
-        _release(held, allocation, actor=actor)
-    ledger.reverse(held, allocations)
-    _forget(held, receivable)
-    record(account, actor=actor, action="recebimento.desfeito", target=receivable, before=before)
+    allocations = _standing(receivable)
+    if any(undoing.is_going_back(one.payment) for one in allocations):
+        raise CannotUndoReceipt()
+    books = Books(account, actor=actor)
+    undoing.release(books, held, allocations)
+    books.forget_let_off(held, receivable)
+    books.audit("recebimento.desfeito", receivable, before=before, after={})
+    books.write()
     return receivable
 
 
-def _release(held: Held, allocation: PaymentAllocation, *, actor: Actor) -> None:
-    """What becomes of the money of an allocation that is taken back (INV-5)."""
-    payment = allocation.payment
-    others = payment.allocations.filter(reversed_at=None).exclude(pk=allocation.pk)
-    is_told = payment.method in ledger.MANUAL and payment.method != Payment.Method.CREDIT
-    if is_told and not others.exists() and not payment.credits.exists():
-        at = clock.now()
-        payment.undone_at = at
-        payment.save()
-        ledger.write_entry(held.invoice, payment, amount=payment.amount, at=at)
-        return
-    ledger.add_credit(
-        payment.customer_id,
-        held.account,
-        amount=allocation.principal + allocation.fine + allocation.interest,
-        origin=CustomerCredit.Origin.REVERSAL,
-        payment=payment,
-        reason=f"Baixa desfeita da fatura {held.invoice.label}",
-        actor=actor,
-    )
-
-
-def _forget(held: Held, receivable: Receivable) -> None:
-    """Amounts that no allocation tells: let off whole, or received before payments were kept."""
-    if receivable.state == Receivable.State.TO_RECEIVE and not (
-        receivable.paid_principal or receivable.written_off
-    ):
-        return
-    receivable.paid_principal = receivable.written_off = ledger.ZERO
-    receivable.paid_fine = receivable.paid_interest = ledger.ZERO
-    receivable.open_principal = receivable.payment_value
-    if receivable.state == Receivable.State.RECEIVED:
-        receivable.reopen()
-    ledger.reopen_empty(held)
-    save_receivables(held.receivables)
-    ledger.bring_in_step(held)
+def _standing(receivable: Receivable) -> list[PaymentAllocation]:
+    """What settles a held receivable, the payments locked."""
+    found = list(receivable.allocations.filter(reversed_at=None).order_by("id"))
+    payments = Payment.objects.select_for_update().order_by("pk")
+    by_id = payments.in_bulk([one.payment_id for one in found])
+    for one in found:
+        one.payment = by_id[one.payment_id]
+    return found
 
 
 def _checked(value: Decimal) -> Decimal:
@@ -153,9 +126,9 @@ def _checked(value: Decimal) -> Decimal:
 
 def _already_told(receivable: Receivable, amount: Decimal | None, on: date | None) -> bool:
     """The receipt is on record with these very values; no date means "whenever it was"."""
-    expected = receivable.payment_value if amount is None else amount
-    return (
-        receivable.state == Receivable.State.RECEIVED
-        and receivable.received_value == expected
-        and on in (None, receivable.received_at)
-    )
+    if receivable.state != Receivable.State.RECEIVED or on not in (None, receivable.received_at):
+        return False
+    if receivable.received_value == (receivable.payment_value if amount is None else amount):
+        return True
+    last = receivable.allocations.filter(reversed_at=None).order_by("-id").first()
+    return last is not None and last.payment.amount == amount

@@ -21,7 +21,7 @@ from billing.services.emission import emit_due, emittable, explain_waiting
 from billing.services.materialise import ENTRY_COLUMNS, due_rules, extend
 from billing.services.readjustments import due_clauses, execute_due
 from lib import clock
-from lib.bulk import insert_rows
+from lib.bulk import chunks, insert_rows
 from lib.money import half_up
 from lib.queue import enqueue
 
@@ -162,7 +162,7 @@ def _explain_rest(run: BillingRun) -> None:
         .filter(~Exists(told))
         .values_list("id", "contract_id", "status", "contract__status", "last_occurrence")
     )
-    for chunk in _chunks(rows.iterator(chunk_size=5000), 5000):
+    for chunk in chunks(rows.iterator(chunk_size=5000), 5000):
         insert_rows(RunEntry, ENTRY_COLUMNS, [_rest_entry(run.pk, *row) for row in chunk])
 
 
@@ -183,17 +183,6 @@ def _rest(status: str, contract_status: str, last: date | None) -> tuple[RunEntr
     if last is None:
         return RunEntry.Outcome.UP_TO_DATE, "nada a faturar no período"
     return RunEntry.Outcome.UP_TO_DATE, f"faturas criadas até {last:%d/%m/%Y}"
-
-
-def _chunks(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    chunk: list[Any] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def report(run: BillingRun) -> dict[str, Any]:

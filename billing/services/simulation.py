@@ -22,6 +22,7 @@ from billing.models import (
     Management,
     Party,
     ScheduledUpdate,
+    Suspension,
 )
 from billing.services.contracts import final_lines, minimum_term_fine, unfinished
 from billing.services.emission import emittable, obstacles, waiting
@@ -199,9 +200,11 @@ def _plans(chunk: list[RuleTerms], context: Context, result: Simulation) -> Iter
 
 def _ready_contracts(ids: set[int]) -> set[int]:
     """Contracts whose invoices may be emitted without anybody's help."""
+    barred = Suspension.objects.filter(kind=Suspension.Kind.EMISSION, lifted_at=None)
     return set(
         Contract.objects.filter(id__in=ids)
         .exclude(overdue=True, overdue_automatic_management=False)
+        .exclude(id__in=barred.values("contract"))
         .exclude(party__document="")
         .values_list("id", flat=True)
     )

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +12,7 @@ import certifi
 
 from fiscal.authorities.base import Credentials, Misconfigured
 from fiscal.tables.loaders import yaml_table
+from lib.client_tls import in_memory
 
 ANCHORS = Path(__file__).resolve().parent.parent / "tables" / "ca"
 MAX_CONTEXTS = 200
@@ -88,29 +85,8 @@ def _relax(context: ssl.SSLContext, relaxed: dict[str, Any]) -> None:
 
 def _identify(context: ssl.SSLContext, credentials: Credentials) -> None:
     try:
-        with _in_memory(credentials.certificate_pem + b"\n" + credentials.key_pem) as path:
+        with in_memory(credentials.certificate_pem + b"\n" + credentials.key_pem) as path:
             # Without a password of our own, OpenSSL would ask the terminal for one.
             context.load_cert_chain(path, password=b"")
     except (OSError, ssl.SSLError, ValueError) as error:
         raise Misconfigured(f"O certificado não abre a conexão: {error}") from error
-
-
-@contextmanager
-def _in_memory(pem: bytes) -> Iterator[str]:
-    """A path that OpenSSL can read and that no disk ever holds (TLS-1).
-
-    Where there is no memory-backed file, a file of this user only, removed at once.
-    """
-    if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
-        descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
-        path = f"/proc/self/fd/{descriptor}"
-    else:
-        descriptor, path = tempfile.mkstemp()  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(pem)
-        yield path
-    finally:
-        os.close(descriptor)
-        if not path.startswith("/proc/"):
-            Path(path).unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import smtplib
 from email.utils import formataddr
 from typing import Any, cast
 
@@ -14,58 +13,21 @@ from django.core.mail.backends.base import BaseEmailBackend
 from fiscal.models import Company
 from fiscal.services.companies import opened, option
 from lib.crypto import Unreadable
-from lib.mail import BlockedServer, ChosenServer, Mechanism, Security, Server
+from lib.mail import ChosenServer, Mechanism, NotDelivered, Security, Server, hand_over
 
 _SMTP = "django.core.mail.backends.smtp.EmailBackend"
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,100}")
 _PORTS = {"tls": 465, "starttls": 587, "": 25}
-# Permanent refusals of a recipient that are no word about the address itself: full mailboxes
-# (5.2.2, 5.2.3), policy and reputation (5.7) and protocol (5.5).
-_NOT_THE_ADDRESS = re.compile(r"5\.(?:2\.[23]|5|7)\b")
-_NO_ADDRESS = (550, 551, 553)
-
-
-class NotDelivered(Exception):
-    """The server did not take it; the text says why.
-
-    `is_final`: trying again is of no use. `is_bounce`: the address does not exist.
-    """
-
-    def __init__(self, text: str, *, is_final: bool = False, is_bounce: bool = False) -> None:
-        super().__init__(text)
-        self.is_final, self.is_bounce = is_final, is_bounce
 
 
 def deliver(message: EmailMultiAlternatives, company: Company) -> None:
     """Hand the message over. Network: never inside a transaction. Raises NotDelivered."""
     message.from_email = sender_of(company)
     try:
-        message.connection = _connection(company)
-        message.send()
-    except smtplib.SMTPRecipientsRefused as error:
-        code, said = next(iter(error.recipients.values()))
-        raise _refused(code, said) from error
-    except smtplib.SMTPAuthenticationError as error:
-        # A changed password is soon put right: it is tried again.
-        raise NotDelivered(_told("login recusado", error.smtp_code, error.smtp_error)) from error
-    except smtplib.SMTPResponseException as error:
-        told = _told("recusado", error.smtp_code, error.smtp_error)
-        raise NotDelivered(told, is_final=error.smtp_code >= 500) from error
-    except BlockedServer as error:
-        raise NotDelivered(str(error), is_final=True) from error
-    except (OSError, smtplib.SMTPException, UnicodeError, Unreadable) as error:
+        connection = _connection(company)
+    except Unreadable as error:
         raise NotDelivered(f"{type(error).__name__}: {error}") from error
-
-
-def _refused(code: int, said: bytes | str) -> NotDelivered:
-    text = _told("destinatário recusado", code, said)
-    is_bounce = code in _NO_ADDRESS and not _NOT_THE_ADDRESS.search(text)
-    return NotDelivered(text, is_final=code >= 500, is_bounce=is_bounce)
-
-
-def _told(what: str, code: int, said: bytes | str) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return f"{what}: {code} {' '.join(text.split())}"
+    hand_over(message, connection)
 
 
 def _connection(company: Company) -> BaseEmailBackend:

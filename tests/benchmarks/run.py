@@ -19,7 +19,7 @@ from benchmarks.lab import POSTGRES, SQLITE, CaseFailed, Lab, set_up  # noqa: E4
 
 set_up()
 
-from benchmarks import api, fiscal, lists, nfse, pdf, spreadsheet, writing  # noqa: E402
+from benchmarks import api, fiscal, lists, nfse, payments, pdf, spreadsheet, writing  # noqa: E402
 from benchmarks.report import Row, as_json, as_table  # noqa: E402
 
 SUBJECTS: dict[str, Callable[[Lab], Iterator[Row]]] = {
@@ -31,6 +31,7 @@ SUBJECTS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "import": spreadsheet.measure,
     "fiscal": fiscal.measure,
     "nfse": nfse.measure,
+    "payments": payments.measure,
 }
 
 

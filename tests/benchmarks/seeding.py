@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -170,8 +170,13 @@ _STATUSES = (
 DAYS = 5 * 365
 
 
-def invoices(at: Tenant, n: int, *, seed: int = 7) -> None:
-    """`n` invoices of five years, in nightly batches, in every state."""
+OPEN = ((1, "to_receive", "unpaid", False),)
+
+
+def invoices(
+    at: Tenant, n: int, *, seed: int = 7, states: Sequence[tuple[int, str, str, bool]] = _STATUSES
+) -> list[int]:
+    """`n` invoices of five years, in nightly batches, in every state or in those of `states`."""
     rng = random.Random(seed)
     snapshot = PartySnapshot.objects.create(
         party=at.organization, digest="0" * 64, data={}, created_at=clock.now()
@@ -179,7 +184,7 @@ def invoices(at: Tenant, n: int, *, seed: int = 7) -> None:
     series = NumberSeries.objects.get(organization=at.organization)
     names = {pk: fold(customer_name(pk)) for pk in at.customers}
     ids = list(reserve_ids(Invoice, n))
-    statuses = rng.choices(_STATUSES, weights=[s[0] for s in _STATUSES], k=n)
+    statuses = rng.choices(states, weights=[s[0] for s in states], k=n)
     fixed = (at.account.pk, at.organization.pk, series.pk, snapshot)
 
     def rows() -> Iterator[tuple[Any, ...]]:
@@ -187,11 +192,12 @@ def invoices(at: Tenant, n: int, *, seed: int = 7) -> None:
             customer = rng.choice(at.customers)
             yield _invoice(i, pk, n, customer, names[customer], statuses[i], fixed, rng)
 
-    with _in_bulk():
+    with in_bulk():
         for chunk in chunks(rows(), CHUNK):
             with transaction.atomic():
                 insert_rows(Invoice, _INVOICE, chunk)
     analyse()
+    return list(ids)
 
 
 _TALLY = """
@@ -209,7 +215,7 @@ WHERE i.indrelid = 'billing_invoice'::regclass AND NOT i.indisunique
 
 
 @contextlib.contextmanager
-def _in_bulk() -> Iterator[None]:
+def in_bulk() -> Iterator[None]:
     """No foreign keys checked, tallies and indexes made at the end: a third of the time."""
     if connection.vendor != "postgresql":
         yield

@@ -44,18 +44,24 @@ from billing.admin.invoices import invoice_chips
 from billing.admin.parties import INVALID_CNPJ
 from billing.documents.cache import PdfFailed
 from billing.models import (
+    BankAgreement,
     BillingRun,
     ChargeTemplate,
+    CnabFile,
     Contact,
     Contract,
     CustomerAccess,
     DocumentTemplate,
     DocumentTemplateVersion,
+    DunningPause,
+    EmailSuppression,
     EmailTemplate,
     FinancialAccount,
+    GatewayAccount,
     Invoice,
     InvoiceRule,
     NfseTemplate,
+    NotificationRuler,
     NumberSeries,
     OrganizationProfile,
     Party,
@@ -76,8 +82,9 @@ ONE_ROLE_ON_BOTH_ENGINES = (
     *(pytest.param(role, marks=pytest.mark.either_engine) for role in STAFF[1:]),
 )
 ADDED = {
-    ApiToken, ChargeTemplate, Company, Contact, CustomerAccess, DocumentTemplate,
-    DocumentTemplateVersion, EmailTemplate, FinancialAccount, Membership, NfseTemplate, Party,
+    ApiToken, BankAgreement, ChargeTemplate, CnabFile, Company, Contact, CustomerAccess,
+    DocumentTemplate, DocumentTemplateVersion, DunningPause, EmailSuppression, EmailTemplate,
+    FinancialAccount, GatewayAccount, Membership, NfseTemplate, NotificationRuler, Party,
     ServiceItem, Transaction, User, WebhookEndpoint,
 }  # fmt: skip
 SHARED = {
@@ -88,7 +95,7 @@ SHARED = {
     PriceIndexValue,
     TaskCall,
 }  # of no account, so in nobody's trail
-DELETED = {Contact, CustomerAccess, Membership, Transaction, WebhookEndpoint}
+DELETED = {Contact, CustomerAccess, EmailSuppression, Membership, Transaction, WebhookEndpoint}
 CONFIGURED = {WebhookEndpoint}  # not by who may only resend
 APPS = ("accounts", "billing", "fiscal")
 OURS = [m for app in APPS for m in apps.get_app_config(app).get_models()]

@@ -55,6 +55,19 @@ def test_what_names_a_secret_or_a_person_is_blanked(written, key):
     assert "12345678909" not in json.dumps(line)
 
 
+def test_the_secret_part_of_a_hook_never_reaches_a_line(written):
+    hook = "/hooks/7d0c1f0e-3b51-4b9f-9a57-0c9c6c2f9e11"
+    path = f"{hook}/segredo-do-banco/pix"
+    try:
+        raise ValueError(path)
+    except ValueError:
+        logging.getLogger("django.request").error("Internal Server Error: %s", path, exc_info=True)
+
+    (line,) = written()
+    assert line["event"] == f"Internal Server Error: {hook}/{REDACTED}"
+    assert "segredo-do-banco" not in json.dumps(line)
+
+
 def test_the_request_object_never_reaches_a_line(written):
     request = RequestFactory().get("/?cpf=12345678909")
 

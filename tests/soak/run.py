@@ -1,4 +1,6 @@
-"""What `./dev soak [name]` runs: --rounds, --rules, --documents, --notes, --seed; faults are 1.
+"""What `./dev soak [name]` runs: --rounds, --rules, --documents, --notes, --deaths, --seed.
+
+Faults of the product end it with 1.
 
 `overlap`: each round, four processes run the billing on the same database at the same time and one
 of them is killed -9 at a random moment. A last run finishes the work. Then the invariants must
@@ -12,6 +14,12 @@ processes killed -9 at random and the database taken away twice; at the end both
 same, and no number is missing. `--seed` repeats the faults and the deaths of an earlier run.
 
 `nfse`: the same with `--notes` service notes: the national system, two cities, São Paulo.
+
+`payments`: card payments and refunds against the provider's stand-in, `--deaths` processes killed
+-9 at every step in turn; nothing is charged twice or lost, and both books say the same.
+
+`ledger`: each round, 400 payments, undoings, refunds and chargebacks of a few invoices in any
+order; the books are proved every few of them. `--seed` repeats a round.
 """
 
 from __future__ import annotations
@@ -155,11 +163,32 @@ def nfse(options: argparse.Namespace) -> None:
         raise Fault(str(wrong)) from wrong
 
 
+def payments(options: argparse.Namespace) -> None:
+    """The soak of this name: see the top."""
+    from soak import payments as soak
+
+    migrate()
+    try:
+        soak.payments(options)
+    except soak.Wrong as wrong:
+        raise Fault(str(wrong)) from wrong
+
+
+def ledger(options: argparse.Namespace) -> None:
+    """The soak of this name: see the top."""
+    from soak import ledger as soak
+
+    if found := soak.ledger(options):
+        raise Fault("; ".join(found))
+
+
 SOAKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "overlap": overlap,
     "schemathesis": schemathesis,
     "fiscal": fiscal,
     "nfse": nfse,
+    "payments": payments,
+    "ledger": ledger,
 }
 
 
@@ -170,6 +199,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rules", type=int, default=3_000)
     parser.add_argument("--documents", type=int, default=2_000)
     parser.add_argument("--notes", type=int, default=500)
+    parser.add_argument("--deaths", type=int, default=300)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args(arguments)
     options.seed = options.seed if options.seed is not None else time.time_ns() % 1_000_000

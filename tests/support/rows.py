@@ -17,8 +17,14 @@ from factories import (
     TransactionFactory,
     UserFactory,
 )
+from support.boleto_rows import boleto_rows
+from support.cnab_rows import cnab_rows
+from support.dunning_rows import dunning_rows
+from support.email_rows import email_rows
 from support.fiscal_rows import fiscal_rows
 from support.invoices import emitted_invoice
+from support.payment_rows import payment_rows
+from support.provider_rows import provider_rows
 
 from accounts.models import (
     Account,
@@ -118,9 +124,14 @@ def one_of_each(account: Account) -> Rows:
         WebhookEvent: WebhookEvent.objects.of(account).latest("pk"),
         AuditEvent: AuditEvent.objects.of(account).latest("pk"),
     }
-    for more in (_agreements, _work, _resources, _notices):
+    makers = (
+        _agreements, _work, _resources, _notices, boleto_rows, cnab_rows, dunning_rows, email_rows,
+        payment_rows, provider_rows,
+    )  # fmt: skip
+    rows |= _people(account, customer, mark)
+    for more in makers:
         rows |= more(rows, mark)
-    return rows | _people(account, customer, mark) | fiscal_rows(account, mark, n)
+    return rows | fiscal_rows(account, mark, n)
 
 
 def _notices(rows: Rows, mark: str) -> Rows:

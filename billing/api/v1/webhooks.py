@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import WebhookEndpoint
-from accounts.models.webhook import EVENT_NAMES
+from accounts.models.webhook import EVENT_NAMES, V2_EVENT_NAMES
 from accounts.services import idempotency
 from accounts.services.webhooks import (
     Proof,
@@ -40,13 +40,15 @@ from billing.api.v1.fields import (
 )
 from billing.api.v1.shapes import In, Out, Sent
 
+ALL_EVENTS = (*EVENT_NAMES, *V2_EVENT_NAMES)
+
 
 class EventsIn(InField, serializers.ListField):
     """A list of event names; null or [] is all of them."""
 
     def __init__(self) -> None:
         super().__init__(
-            child=serializers.ChoiceField(choices=EVENT_NAMES), required=False, allow_null=True
+            child=serializers.ChoiceField(choices=ALL_EVENTS), required=False, allow_null=True
         )
 
     def read(self, value: Any) -> list[str]:
@@ -54,9 +56,9 @@ class EventsIn(InField, serializers.ListField):
             return []
         if not isinstance(value, list):
             raise Refused(INVALID)
-        if not all(isinstance(name, str) and name in EVENT_NAMES for name in value):
+        if not all(isinstance(name, str) and name in ALL_EVENTS for name in value):
             raise Refused(NOT_LISTED)
-        return [name for name in EVENT_NAMES if name in value]
+        return [name for name in ALL_EVENTS if name in value]
 
 
 MIN_SECRET = 8  # characters

@@ -63,7 +63,8 @@ class Field:
         try:
             return _READERS[self.kind](raw)
         except ValueError as error:
-            raise InvalidRecord(f"{self.name}: “{raw}” não é {_LABELS[self.kind]}.") from error
+            name = SPOKEN.get(self.name, self.name)
+            raise InvalidRecord(f"{name}: “{raw}” não é {_LABELS[self.kind]}.") from error
 
 
 class Record:
@@ -73,6 +74,11 @@ class Record:
         self.name, self.width = name, width
         self.fields = tuple(_filled(sorted(fields, key=lambda one: one.first), width))
         self._by_name = {one.name: one for one in self.fields}
+        self._read = tuple(
+            (one.name, slice(one.first - 1, one.last), _READERS[one.kind])
+            for one in self.fields
+            if not one.name.startswith("_")
+        )
 
     def write(self, values: Mapping[str, Value]) -> str:
         """One line, without its end. Raises InvalidRecord, and KeyError for an unknown name."""
@@ -84,13 +90,20 @@ class Record:
         """Field → value; fillers are left out. Raises InvalidRecord, also for another width."""
         if len(line) != self.width:
             raise InvalidRecord(f"{self.name}: linha de {len(line)} posições, e não {self.width}.")
-        return {one.name: one.read(line) for one in self.fields if not one.name.startswith("_")}
+        try:
+            return {name: read(line[place]) for name, place, read in self._read}
+        except ValueError:  # which of them is it?
+            return {name: self._by_name[name].read(line) for name, _, _ in self._read}
 
     def changed(self, *fields: Field) -> Record:
         """The record as another bank has it: these fields take the places of those they cover."""
         kept = [one for one in self.fields if not any(_overlap(one, other) for other in fields)]
         named = [one for one in kept if one.name != "_"]
         return Record(self.name, self.width, [*named, *fields])
+
+    def only(self, *names: str) -> Record:
+        """The record for reading nothing but these: what else stands there may be anything."""
+        return Record(self.name, self.width, [self._by_name[name] for name in names])
 
 
 def _filled(fields: Sequence[Field], width: int) -> Iterator[Field]:
@@ -174,4 +187,12 @@ _READERS: dict[Kind, Callable[[str], Value]] = {
     V: lambda raw: Decimal(_read_number(raw)) / 100,
     D: _read_day,
 }
+SPOKEN = {
+    "abatement": "abatimento", "additions": "acréscimos", "amount": "valor do título",
+    "credited": "valor creditado", "credited_on": "data do crédito", "discount": "desconto",
+    "due": "vencimento", "fee": "tarifa", "made_on": "data do arquivo", "number": "número",
+    "n_lots": "quantidade de lotes", "n_records": "quantidade de registros",
+    "occurred_on": "data da ocorrência", "other_credits": "outros créditos", "paid": "valor pago",
+    "sequence": "sequência", "total": "valor total", "document": "CNPJ/CPF",
+}  # fmt: skip
 _LABELS = {N: "um número", DOC: "um documento", X: "um texto", V: "um valor", D: "uma data"}

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.services.demo import Demo, load_demo
+from billing.services.demo import Demo, gateways, load_demo
 from lib import clock
 from lib.br import cnpj_mask, date_br
 
@@ -26,6 +26,7 @@ class Command(BaseCommand):
         if settings.AMBIENTE == "producao":
             raise CommandError("A demonstração não é carregada em produção (AMBIENTE=producao).")
         demo = load_demo(today=clock.today(), afresh=options["reset"])
+        gateways.connect(demo.account)
         data = demo.as_dict()
         self.stdout.write(json.dumps(data, ensure_ascii=False) if options["json"] else _text(demo))
 

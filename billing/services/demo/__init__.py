@@ -14,8 +14,19 @@ from django.db import transaction
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, record
-from billing.services.demo import agreements, indexes, ledger, many, people, resources, wipe
+from billing.services.demo import (
+    agreements,
+    boletos,
+    gateways,
+    indexes,
+    ledger,
+    many,
+    people,
+    resources,
+    wipe,
+)
 from billing.services.demo.when import When
+from billing.services.dunning.rulers import create_default
 from fiscal.services import demo as issuers
 from fiscal.services.demo import DemoToken
 from lib import clock
@@ -83,8 +94,11 @@ def load_demo(*, today: date, afresh: bool = False) -> Demo:
     indexes.load(at=clock.now())
     everybody = people.load(account, afresh=afresh)
     email = resources.load(account, everybody.organization)
+    gateways.load(account)
+    create_default(everybody.organization, actor=SYSTEM)
     contracts = agreements.load(account, everybody, when, email=email)
     ledger.load(account, everybody, contracts, when)
+    boletos.load(account)
     many.load(account, everybody, contracts["entregas"], when)
     tokens = issuers.load(account, at=clock.now())
     return Demo(account, today, people.token(account), tokens)

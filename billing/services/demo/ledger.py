@@ -7,16 +7,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F
-
 from accounts.models import Account
 from accounts.services.audit import SYSTEM
-from billing.models import Contract, Invoice, ServiceItem, Transaction
+from billing.models import Contract, Invoice, Payment, ServiceItem, Transaction
 from billing.services.demo.people import FIRST_NUMBER, People
 from billing.services.demo.when import When, moment
 from billing.services.drafts import InvoiceDraft, LineDraft
 from billing.services.invoices import create_invoice, emit_invoice, void_invoice
-from billing.services.receivables import receive
+from billing.services.payments.arrivals import arrived
+from billing.services.payments.manual import amount_owed, pay_manually
+from billing.services.payments.refunds import open_refund, refund_succeeded
 from billing.services.transactions import TransactionData, add_transaction
 from lib.br import date_br
 
@@ -35,9 +35,11 @@ class Bill:
     issue: date
     due: tuple[date, ...]
     paid: tuple[date, ...] = ()
+    method: str = Payment.Method.TRANSFER
+    reference: str = ""
+    refund: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     void: str = ""
-    after: dict[str, Any] = field(default_factory=dict)
 
 
 def bills(when: When) -> list[Bill]:
@@ -66,8 +68,9 @@ def bills(when: When) -> list[Bill]:
             day(date(2026, 6, 2)),
             (day(date(2026, 6, 15)),),
             paid=(day(date(2026, 6, 12)),),
+            method=Payment.Method.CARD,
+            reference="pi_demo_1003",
             options=card,
-            after={"payment_reference": "pi_demo_1003"},
         ),
         Bill(  # 1004: paid in cash
             "suporte",
@@ -76,6 +79,7 @@ def bills(when: When) -> list[Bill]:
             day(date(2026, 7, 1)),
             (day(date(2026, 7, 20)),),
             paid=(day(date(2026, 7, 17)),),
+            method=Payment.Method.CASH,
         ),
         Bill(  # 1005: void
             "hospedagem",
@@ -92,13 +96,10 @@ def bills(when: When) -> list[Bill]:
             day(date(2026, 5, 18)),
             (day(date(2026, 6, 1)),),
             paid=(day(date(2026, 5, 29)),),
+            method=Payment.Method.CARD,
+            reference="pi_demo_1006",
+            refund="re_demo_1006",
             options=card,
-            after={
-                "payment_reference": "pi_demo_1006",
-                "refund_reference": "re_demo_1006",
-                "payment_status": Invoice.PaymentStatus.REFUNDED,
-                "refunded_total": F("paid_total"),
-            },
         ),
         Bill(  # 1007: its payment is in progress
             "plataforma",
@@ -178,17 +179,40 @@ def _bill(
     invoice = emit_invoice(invoice.pk, account=account, actor=SYSTEM, today=bill.issue)
     receivables = invoice.receivables.order_by("position").values_list("pk", flat=True)
     for receivable_id, on in zip(receivables, bill.paid, strict=False):
-        receive(receivable_id, account=account, actor=SYSTEM, on=on)
+        payment = _pay(bill, receivable_id, account, on)
+        if bill.refund:
+            _refund(bill, payment, account)
     if bill.void:
         void_invoice(invoice.pk, account=account, actor=SYSTEM, reason=bill.void)
     _back_date(invoice.pk, bill)
+
+
+def _pay(bill: Bill, receivable_id: int, account: Account, on: date) -> Payment:
+    """By card, as its provider told it, or by hand."""
+    if bill.method != Payment.Method.CARD:
+        return pay_manually(receivable_id, account=account, actor=SYSTEM, method=bill.method, on=on)
+    owed = amount_owed(receivable_id, account=account, on=on)
+    return arrived(
+        account,
+        receivable_id=receivable_id,
+        method=bill.method,
+        amount=owed.paid,
+        received_on=on,
+        external_id=bill.reference,
+        actor=SYSTEM,
+    ).payment
+
+
+def _refund(bill: Bill, payment: Payment, account: Account) -> None:
+    asked = open_refund(payment.pk, account=account, actor=SYSTEM, reason="Migração cancelada")
+    refund_succeeded(asked.pk, account=account, actor=SYSTEM, external_id=bill.refund)
 
 
 def _back_date(invoice_id: int, bill: Bill) -> None:
     """The services write "now"; the story happened on its own days."""
     issued = moment(bill.issue)
     row = Invoice.objects.filter(pk=invoice_id)
-    row.update(created_at=issued, emitted_at=issued, **bill.after)
+    row.update(created_at=issued, emitted_at=issued)
     if bill.paid:
         row.filter(received_at__isnull=False).update(received_at=moment(bill.paid[-1], 15))
 

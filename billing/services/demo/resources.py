@@ -12,12 +12,16 @@ _NEW_INVOICE = """Olá,
 
 a fatura $NUMERO de $DESCRICAO, no valor de $VALOR_BRUTO, vence em $DATAS_VENCIMENTO.
 
+Veja e pague por Pix, boleto ou cartão: $LINK
+
 Dúvidas? Responda a este e-mail.
 $NOME_PRESTADOR"""
 
 _SUBSCRIPTION = """Olá,
 
 esta é a cobrança do plano $PLANO, no valor de $VALOR_BRUTO, com vencimento em $DATAS_VENCIMENTO.
+
+Veja e pague por Pix, boleto ou cartão: $LINK
 
 $NOME_PRESTADOR"""
 

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.gateways.cnab import febraban240 as febraban
@@ -23,6 +23,7 @@ VALUES = {
 }
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_every_record_is_read_back_as_it_was_written(data: st.DataObject) -> None:
     for record in RECORDS:

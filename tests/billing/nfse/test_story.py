@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 from factories import CompanyFactory, ContractFactory, RuleFactory
+from support.emails import template as email_template
 from support.invoice_notes import issue_all, the_note
 from support.wire import api_of
 
@@ -17,6 +18,7 @@ from accounts.services.audit import SYSTEM
 from billing.errors import CannotVoidWithNote
 from billing.models import Invoice, InvoiceNote, Nfse
 from billing.selectors.invariants import violations
+from billing.services.emails import manual
 from billing.services.invoices import void_invoice
 from billing.services.run import RunRequest, run_billing
 from fiscal.models import MailMessage, ServiceNote
@@ -78,6 +80,10 @@ def test_from_the_contract_to_the_cancelled_note(organization, sandbox, letters)
     (shown,) = api_of(account).get(f"organizations/{organization.pk}/nfses/search").json()["nfses"]
     assert (shown["status"], shown["nfse_number"]) == ("Emitida", service.number)
     assert shown["verification_code"] == service.verification_code
+    email_template(organization, include_nfse_pdf=True, include_nfse_xml=True)
+    [pdf, xml] = manual.draft_of(invoice).enclosures
+    assert (pdf.name, xml.name) == (f"nota-{service.number}.pdf", f"nota-{service.number}.xml")
+    assert (pdf.content[:5], xml.content) == (b"%PDF-", note_xml(service))
 
     mailed()
     (letter,) = letters

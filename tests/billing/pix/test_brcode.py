@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.gateways.pix import brcode
@@ -44,6 +44,7 @@ def test_the_check_value_keeps_its_leading_zeros() -> None:
         assert brcode.read(code)[-1].value == code[-4:]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     name=st.text(min_size=1).filter(lambda text: brcode._plain(text, 25)),
     city=st.text(min_size=1).filter(lambda text: brcode._plain(text, 15)),

@@ -1,0 +1,1 @@
+"""Boletos: issued, registered, copied, reissued, changed and written off (billing-engine §10.3)."""

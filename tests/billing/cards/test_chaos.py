@@ -1,0 +1,20 @@
+"""Processes killed -9 on the way of a card payment: the short version of `./dev soak payments`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from soak import payments
+from soak.payment_deaths import DEATHS
+
+# One of each job, and where money moves.
+SHORT = [0, 4, 5, 8, 11, 14, 17, 19, 22, 27, 31, 35]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_lost_and_nothing_is_done_twice(today: Any) -> None:
+    today("2026-08-12")
+    with payments.stand_in() as url:
+        world = payments.make_world(url, seed=1)
+        payments.deaths(world, len(SHORT), chosen=[DEATHS[n] for n in SHORT])
