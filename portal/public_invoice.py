@@ -173,13 +173,12 @@ def _parcel(
     is_open = receivable.state == Receivable.State.TO_RECEIVE
     due = owed(receivable, on=today, terms=terms, calendar=calendar)
     is_late = is_open and today > calendar.next_business_day(receivable.due_date)
-    boletos = [c for c in charges if c.kind == Charge.Kind.BOLETO]
-    boleto = next((c for c in boletos if c.state == Charge.State.OPEN), None)
-    pix = next(
-        (c for c in charges if c.kind == Charge.Kind.PIX and c.state == Charge.State.OPEN), None
-    )
+    # Part of it may have been paid since they were made: their value is wrong then.
+    right = [c for c in charges if c.principal == receivable.open_principal]
+    boleto, pix = _open(right, Charge.Kind.BOLETO), _open(right, Charge.Kind.PIX)
     if pix is not None and pix.expires_at is not None and pix.expires_at <= clock.now():
         pix = None
+    is_registering = any(c.kind == Charge.Kind.BOLETO for c in right) and boleto is None
     return Parcel(
         receivable=receivable,
         days_late=(today - receivable.due_date).days if is_late else 0,
@@ -187,9 +186,13 @@ def _parcel(
         interest=due.interest,
         total=due.paid,
         boleto=boleto if is_open else None,
-        boleto_in_registration=is_open and boleto is None and bool(boletos),
+        boleto_in_registration=is_open and is_registering,
         pix=pix if is_open else None,
         pix_svg=qr_svg(pix.brcode) if is_open and pix is not None else "",
         is_open=is_open,
         attempt=attempt if is_open else None,
     )
+
+
+def _open(charges: list[Charge], kind: str) -> Charge | None:
+    return next((c for c in charges if c.kind == kind and c.state == Charge.State.OPEN), None)
