@@ -93,6 +93,12 @@ class PublicInvoice:
         return self.estado in ("aberta", "vencida", "processando")
 
     @property
+    def due_date(self) -> date | None:
+        """Of the first parcel that is open, else of the invoice."""
+        days = [p.receivable.due_date for p in self.parcels if p.is_open]
+        return min(days, default=self.invoice.due_date)
+
+    @property
     def open_total(self) -> Decimal:
         return sum((p.total for p in self.parcels if p.is_open), Decimal("0.00"))
 

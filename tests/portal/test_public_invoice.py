@@ -169,6 +169,14 @@ def test_another_parcel_than_those_of_the_invoice_is_unknown(invoice, link):
     assert Client().post(f"/p/f/{token_of(link)}/pix/7/").status_code == 404
 
 
+def test_forms_work_from_a_page_without_referrer(invoice, link):
+    strict = Client(enforce_csrf_checks=True)
+
+    for rest in ("pix/1/", "atualizar/", "pagar/1/", "desistir/1/", "novo-link/"):
+        answer = strict.post(f"/p/f/{token_of(link)}/{rest}", HTTP_ORIGIN="null")
+        assert answer.status_code == 302, rest
+
+
 def test_what_cannot_be_made_is_told_in_words(invoice, link):
     text = page(link, "pix/1/", x="1").content.decode()
 
