@@ -206,7 +206,8 @@ def _sqlite_adapter(field: Any) -> Any:
     target = field.target_field if field.is_relation else field
     if isinstance(target, models.DecimalField):
         places = Decimal(1).scaleb(-(target.decimal_places or 0))
-        return lambda value: None if value is None else str(value.quantize(places))
+        # A default of a column may be a plain number.
+        return lambda value: None if value is None else str(Decimal(value).quantize(places))
     plain = (models.CharField, models.TextField, models.IntegerField, models.BooleanField)
     if isinstance(target, plain):
         return None

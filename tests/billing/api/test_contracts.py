@@ -922,7 +922,7 @@ def test_hundreds_of_invoices_are_deleted_by_the_set(api, contract):
     with CaptureQueriesContext(connection) as captured:
         assert api.delete(f"contracts/{contract.pk}").status_code == 204
 
-    assert len(captured) <= 40
+    assert len(captured) <= 55  # some fifteen tables may point to an invoice or a parcel
     assert not Invoice.objects.exists()
 
 

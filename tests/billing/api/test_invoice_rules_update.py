@@ -654,7 +654,7 @@ def test_an_update_costs_the_same_however_many_invoices(contract, rule):
     for change in (text, schedule):
         few, many = queries(change, end_date="01/06/2025"), queries(change, end_date="01/02/2030")
         assert many == few
-        assert many <= 55
+        assert many <= 70
 
 
 def test_files_of_deleted_invoices_go_with_them(rule, account, django_capture_on_commit_callbacks):
