@@ -292,7 +292,7 @@ def test_a_change_wakes_what_waited_behind_a_refusal_at_the_door(
     OrmQ.objects.all().delete()
     at_moment(now + timedelta(minutes=1))
     assert sweep_documents() == 2
-    for document in FiscalDocument.objects.all():
+    for document in FiscalDocument.objects.order_by("pk"):
         resume_document(document.pk)
 
     assert set(FiscalDocument.objects.values_list("state", flat=True)) == {"autorizado"}
@@ -309,19 +309,19 @@ def test_what_was_signed_before_the_certificate_ended_goes_with_the_next(
     authority.next("authorize", unreachable, unreachable)
     for client in (nfe, v2(fiscal_token(branch))):
         client.post("nfe", nfe_body(), ref="n")
-    for document in FiscalDocument.objects.all():
+    for document in FiscalDocument.objects.order_by("pk"):
         advance(document.pk)
     later = clock.now() + timedelta(hours=1)
     Certificate.objects.update(not_after=later - timedelta(minutes=1))
     at_moment(later)
-    for document in FiscalDocument.objects.all():
+    for document in FiscalDocument.objects.order_by("pk"):
         resume_document(document.pk)
     assert FiscalDocument.objects.filter(next_attempt_at__gt=later).count() == 2
 
     master.put(f"empresas/{company.pk}", certificate_body(ends=800))
 
     assert not FiscalDocument.objects.filter(next_attempt_at__gt=later).exists()
-    for document in FiscalDocument.objects.all():
+    for document in FiscalDocument.objects.order_by("pk"):
         resume_document(document.pk)
     assert set(FiscalDocument.objects.values_list("state", flat=True)) == {"autorizado"}
     # 291: under the old certificate it would be refused. Nothing but the signature is another.
