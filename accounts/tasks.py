@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 from django_q.models import Task
 
 from accounts.models import Heartbeat
-from accounts.services import idempotency, jobs, webhook_delivery, webhooks
+from accounts.services import attempts, idempotency, jobs, sessions, webhook_delivery, webhooks
 from lib import clock
 from lib.queue import enqueue
 
@@ -47,6 +49,13 @@ def deliver_webhooks() -> int:
 def purge_webhooks() -> int:
     """Forget notices older than 30 days."""
     return webhooks.purge_old()
+
+
+def purge_sign_in() -> int:
+    """Forget counted tries and browsers that are long gone, with Django's sessions of them."""
+    # Django itself ends its sessions by the real clock.
+    expired, _ = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    return attempts.purge() + sessions.purge() + expired
 
 
 def prune_queue() -> int:

@@ -344,6 +344,13 @@ class EmailSuppressed(Conflict):
         )
 
 
+class CannotRenewLink(Conflict):
+    """For whoever holds a link: no address is named."""
+
+    codigo = "link_not_renewed"
+    mensagem = "Não foi possível enviar um novo link por aqui. Fale com quem enviou a fatura."
+
+
 class EmailNoTemplate(Conflict):
     codigo = "email_no_template"
     mensagem = "O modelo de e-mail da fatura não foi encontrado."
@@ -407,6 +414,16 @@ class CardInUse(Conflict):
             f"Este cartão paga o contrato nº {contract_id} automaticamente. "
             "Escolha outro cartão antes de remover."
         )
+
+
+class AmountChanged(Stale):
+    """P10: it costs another amount today than the page said."""
+
+    codigo = "amount_changed"
+    mensagem = (
+        "O valor desta fatura mudou enquanto você estava aqui. Confira o novo valor antes de "
+        "pagar. Nada foi cobrado."
+    )
 
 
 class CardNotRetried(Conflict):

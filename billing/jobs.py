@@ -10,6 +10,7 @@ from accounts.services.audit import actor_of
 from accounts.services.jobs import Progress
 from billing.services import note_batches
 from billing.services.bank_files import applying
+from billing.services.exports import making
 from billing.services.run import RunRequest, report
 from billing.services.run import run_billing as run
 from lib import clock
@@ -23,6 +24,11 @@ def issue_notes(job: Job, progress: Progress) -> dict[str, Any]:
 def apply_retorno(job: Job, progress: Progress) -> dict[str, Any]:
     """Apply a bank's file; its parameter is `file`, its id."""
     return applying.run(job, progress)
+
+
+def export_data(job: Job, progress: Progress) -> dict[str, Any]:
+    """Make a customer's export; its parameters are those of billing.services.exports.asking."""
+    return making.run(job, progress)
 
 
 def run_billing(job: Job, progress: Progress) -> dict[str, Any]:

@@ -24,6 +24,13 @@ def nightly_run() -> int:
     return len(accounts)
 
 
+def carry_out_cancellations() -> int:
+    """Cancel the contracts that their customers have ended and whose last day is over."""
+    from billing.services.carrying_out import carry_out_all
+
+    return carry_out_all()
+
+
 def sweep_follow_ups() -> int:
     """Do the work that emitted invoices are owed and that is due now."""
     from billing.services.follow_ups import work_off
@@ -178,11 +185,11 @@ def tell_card_action(payment_id: int) -> int:
     return tell_action(payment_id)
 
 
-def tell_card_paid(payment_id: int) -> int:
-    """E-mail the customer that the card was charged."""
-    from billing.services.payments.card_mails import tell_paid
+def tell_paid(*payment_ids: int) -> int:
+    """E-mail customers that their money came, however they paid."""
+    from billing.services.payments.receipt_mails import tell_paid as tell
 
-    return tell_paid(payment_id)
+    return tell(payment_ids)
 
 
 def tell_card_refund(refund_id: int) -> int:
@@ -199,6 +206,13 @@ def reconcile_cards() -> int:
     return reconcile_all()
 
 
+def send_summaries() -> int:
+    """Tell the customers who asked for it of their last month (P18)."""
+    from billing.services.monthly_summary import send_summaries as send
+
+    return send()
+
+
 def purge_pdf_cache() -> int:
     """Drop old and unread PDFs; they are rendered again when somebody asks (PDF-5)."""
     from billing.documents.cache import purge
@@ -207,10 +221,25 @@ def purge_pdf_cache() -> int:
 
 
 def purge_attachments() -> int:
-    """Delete attached files that a rollback or a deleted invoice left behind."""
-    from billing.services.attachments import purge_orphans
+    """Delete attached files that a rollback or a deleted invoice left behind; disputes', too."""
+    from billing.services import attachments
+    from billing.services.disputes import files
 
-    return purge_orphans()
+    return attachments.purge_orphans() + files.purge_orphans()
+
+
+def tell_export(job_id: int) -> bool:
+    """E-mail whoever asked for an export that it has ended."""
+    from billing.services.exports.telling import tell
+
+    return tell(job_id)
+
+
+def purge_exports() -> int:
+    """Delete the files of exports whose week is over."""
+    from billing.services.exports.files import purge
+
+    return purge()
 
 
 def fetch_indexes() -> dict[str, str]:

@@ -1,13 +1,16 @@
 """What is answered where no view is: unknown addresses, bad requests and our own faults.
 
-Programs (/api/, /crm/, /v2/ and its files) get what their API documents; people get a plain page,
-made without templates and database, which may be what failed.
+Programs (/api/, /crm/, /v2/ and its files) get what their API documents; customers get pages like
+all of theirs; other people get a plain page, made without templates and database, which may be what
+failed.
 """
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
+
+from portal.error_pages import error_page, is_of_customers
 
 _PROGRAMS = ("/api/", "/crm/")
 _FISCAL = (
@@ -30,6 +33,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return _fiscal(request, 400, "requisicao_invalida", "Requisição inválida.")
     if _is_program(request):
         return _empty(400)
+    if is_of_customers(request):
+        return error_page(request, 400)
     return _page(400, "Requisição inválida", "O navegador enviou algo que não entendemos.")
 
 
@@ -38,6 +43,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
         return _fiscal(request, 403, "permissao_negada", "Sem permissão.")
     if _is_program(request):
         return _empty(403)
+    if is_of_customers(request):
+        return error_page(request, 403)
     return _page(403, "Sem permissão", "Sua conta não pode abrir esta página.")
 
 
@@ -45,6 +52,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without our token: sent from another site, or after the session ended."""
     if _is_program(request):
         return _empty(403)
+    if is_of_customers(request):
+        return error_page(request, 400)
     return _page(403, "Formulário expirado", "Volte, recarregue a página e envie outra vez.")
 
 
@@ -53,6 +62,8 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         return _fiscal(request, 404, "nao_encontrado", "Endereço não encontrado.")
     if _is_program(request):
         return _empty(404)
+    if is_of_customers(request):
+        return error_page(request, 404)
     return _page(404, "Página não encontrada", "Confira o endereço.")
 
 
@@ -64,6 +75,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _fiscal(request, 500, "erro_interno", text)
     if _is_program(request):
         return _json(500, {"errors": text})
+    if is_of_customers(request):
+        return error_page(request, 500)
     return _page(500, "Algo deu errado", text)
 
 

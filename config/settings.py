@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.middleware.CustomerPages",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -68,6 +69,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "portal.access.shell",
             ],
             "builtins": ["lib.templatetags.br"],
         },
@@ -130,6 +132,8 @@ if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 calendar_day("UX_TODAY")
+# Switches of the acceptance tests under /__teste__/ (ux §1.6). Never where real money moves.
+TEST_ROUTES = flag("TEST_ROUTES") and AMBIENTE == "homologacao"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
@@ -224,6 +228,8 @@ Q_CLUSTER = {
 
 # Where index values come from; {series} is the Banco Central SGS number (IDX-9).
 SGS_URL = env.str("SGS_URL", default="https://api.bcb.gov.br/dados/serie/bcdata.sgs.{series}/dados")
+# Where an address is asked for by its CEP, in the form of ViaCEP; empty asks nobody outside.
+CEP_URL = env.str("CEP_URL", default="https://viacep.com.br/ws/{cep}/json/")
 # Stand-ins of the providers of payments and e-mail, which the demonstration's accounts lead to.
 PROVIDERS_SANDBOX = env.str("PROVIDERS_SANDBOX", default="").rstrip("/")
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")

@@ -7,7 +7,12 @@ from django.views.generic import RedirectView
 from accounts.views import health_check, worker_health
 from billing.api import docs_views
 from billing.api.card_pages import card_action, card_return
-from billing.api.documents import linked_invoice, linked_note_pdf, linked_note_xml
+from billing.api.documents import (
+    linked_boleto,
+    linked_invoice,
+    linked_note_pdf,
+    linked_note_xml,
+)
 from billing.api.files import attached_file
 from billing.api.hooks import provider_hook
 from fiscal.api.files import routes as file_routes
@@ -27,6 +32,7 @@ urlpatterns = [
     path("v2/", include("fiscal.api.urls")),
     *file_routes,
     path("documents/invoices/<str:signed>", linked_invoice),
+    path("documents/boletos/<str:signed>.pdf", linked_boleto),
     path("documents/notes/<str:signed>.pdf", linked_note_pdf),
     path("documents/notes/<str:signed>.xml", linked_note_xml),
     path("files/<str:signed>", attached_file),

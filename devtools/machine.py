@@ -47,7 +47,11 @@ PDF_PACKAGES = (
     _library("libpangoft2-1.0-0", "libpangoft2-1.0.so.0"),
     _library("libharfbuzz-subset0", "libharfbuzz-subset.so.0"),
 )
-TEST_PACKAGES = (_program("poppler-utils", "pdftotext"), _program("curl", "curl"))
+TEST_PACKAGES = (
+    _program("poppler-utils", "pdftotext"),
+    _program("curl", "curl"),
+    _program("chromium", "chromium"),
+)
 VENV_PACKAGES = (
     SystemPackage("python3-venv", "módulo ensurepip do Python", lambda: bool(_module("ensurepip"))),
 )

@@ -69,7 +69,9 @@ def greeting(site: Site, data: Path, authority: Child | None) -> str:
     if authority:
         lines.append(f"Sandbox: {os.environ['FISCAL_ENDPOINTS_BASE']} (autoridade de teste)")
     if os.environ.get("PROVIDERS_SANDBOX"):
-        lines.append(f"         {os.environ['PROVIDERS_SANDBOX']} (cartão, Pix, banco, e-mail)")
+        lines.append(
+            f"         {os.environ['PROVIDERS_SANDBOX']} (cartão, Pix, banco, e-mail, CEP)"
+        )
     lines += [f"Dados:   {data}", "Parar:   Ctrl-C"]
     return "".join(["\n", *(f"  {line}\n" for line in lines)])
 
@@ -106,6 +108,7 @@ def provider_sandbox(data: Path) -> Child | None:
     # on the terminal.
     for name in ("WEBHOOK_ALLOW_HTTP", "WEBHOOK_ALLOW_PRIVATE", "EMAIL_CONSOLE"):
         os.environ.setdefault(name, "1")
+    os.environ.setdefault("CEP_URL", f"http://127.0.0.1:{port}/cep/{{cep}}/json/")
     command = [str(PYTHON), "-m", "billing.sandbox", "--port", str(port)]
     command += ["--data", str(data / "sandbox")]
     return Child("Provedores de teste", command, environment(data))

@@ -32,6 +32,11 @@ def now() -> datetime:
     return datetime.combine(moved, wall, tzinfo=ZoneInfo(SAO_PAULO)).astimezone(UTC)
 
 
+def real_seconds() -> float:
+    """POSIX seconds of the real moment whatever UX_TODAY: what somebody's telephone computes by."""
+    return datetime.now(UTC).timestamp()
+
+
 def today(tz: str = SAO_PAULO) -> date:
     """The calendar date in the zone `tz`; UX_TODAY wins in every zone."""
     return _moved_date() or datetime.now(ZoneInfo(tz)).date()

@@ -43,15 +43,18 @@ def mask_exception(_: object, __: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
-# Banks that sign nothing prove themselves by the rest of the address.
-_HOOK = re.compile(r"(/hooks/[0-9a-f-]{36}/)\S+")
+# Addresses that open a door: banks that sign nothing prove themselves by the rest of theirs, and
+# people come in by invitations, links to new passwords and links to invoices.
+_DOORS = re.compile(
+    r"(/hooks/[0-9a-f-]{36}/|/central/convite/|/central/senha/redefinir/|/p/f/)[^\s\"']+"
+)
 
 
-def mask_hooks(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Drop the secret part of a provider's hook from the line and from a traceback."""
+def mask_doors(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drop the secret part of an address from the line and from a traceback."""
     for key in ("event", "exception"):
-        if "/hooks/" in str(event.get(key, "")):
-            event[key] = _HOOK.sub(rf"\1{REDACTED}", str(event[key]))
+        if "/" in str(event.get(key, "")):
+            event[key] = _DOORS.sub(rf"\1{REDACTED}", str(event[key]))
     return event
 
 
@@ -77,7 +80,7 @@ def logging_config(*, level: str) -> dict[str, Any]:
                     structlog.processors.format_exc_info,
                     redact,
                     mask_exception,
-                    mask_hooks,
+                    mask_doors,
                     structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
                 ],
             }

@@ -198,6 +198,8 @@ def hand_over(message: EmailMessage, connection: BaseEmailBackend) -> None:
     except (OSError, UnicodeError) as error:  # an SMTPException is an OSError
         told = f"{type(error).__name__}: {error}"
         raise NotDelivered(told, is_unknown=is_open and _broke(error)) from error
+    except ValueError as error:  # Django's, of an address or a header that is none
+        raise NotDelivered("endereço ou cabeçalho malformado", is_final=True) from error
     finally:
         with suppress(OSError):  # it has the message by now, or never will
             connection.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from lib.br import cnpj_mask, cpf_mask, document_kind
 
-_HIDDEN = "*"
+_NUMBER = re.compile(r"\d(?:[./ -]?\d){10,}")  # CPF or CNPJ, however they are written
 
 
 def masked_document(document: str) -> str:
@@ -20,7 +22,11 @@ def masked_document(document: str) -> str:
 
 
 def masked_name(name: str, document: str) -> str:
-    """A company's name as it is; of a person the first name and initials: `Maria S. O.`."""
+    """A company's name as it is; of a person the first name and initials: `Maria S. O.`.
+
+    Sole traders have their owner's CPF in the name of the company: it is not shown.
+    """
+    name = _NUMBER.sub("***", name)
     if document_kind(document) == "cnpj" or " " not in name.strip():
         return name
     first, *rest = name.split()

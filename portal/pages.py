@@ -1,4 +1,4 @@
-"""What every page for customers has in common: the headers of a page behind a secret address."""
+"""What every page for customers has in common: its headers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,19 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-_POLICY = (
+_OWN = (
     "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; img-src 'self' data:; "
-    "style-src 'self'; script-src 'self'; connect-src 'self'"
+    "style-src 'self'; script-src 'self'{script}; connect-src 'self'{connect}{frame}"
 )
+_POLICY = _OWN.format(script="", connect="", frame="")
+# The fields for a new card are in a frame of the provider's: the only other origin (V-2).
+_STRIPE_POLICY = _OWN.format(
+    script=" https://js.stripe.com https://*.js.stripe.com",
+    connect=" https://api.stripe.com",
+    frame="; frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com",
+)
+
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
 def private_page(
@@ -21,14 +30,23 @@ def private_page(
     return guarded(render(request, template, context, status=status))
 
 
-Answer = TypeVar("Answer", bound=HttpResponseBase)
-
-
 def guarded(response: Answer) -> Answer:
     """The same of an answer that is no page."""
-    response["Content-Security-Policy"] = _POLICY
+    guarded_page(response)
     response["Referrer-Policy"] = "no-referrer"
-    response["Cache-Control"] = "no-store, private"
+    return response
+
+
+def guarded_page(response: Answer) -> Answer:
+    """Headers of a page behind a sign-in; what the view has set itself stays."""
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    response.headers.setdefault("Cache-Control", "no-store, private")
     response["X-Robots-Tag"] = "noindex, nofollow"
     response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def with_card_fields(response: Answer) -> Answer:
+    """Allow the provider's card fields in this page."""
+    response["Content-Security-Policy"] = _STRIPE_POLICY
     return response

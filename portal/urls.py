@@ -1,17 +1,18 @@
-"""Addresses of the customers' pages."""
+"""Every address of the customers' pages."""
 
-from django.urls import path
-
-from portal.views import public_link, public_payment
+from django.conf import settings
+from django.urls import include, path
 
 urlpatterns = [
-    path("p/f/<str:token>/", public_link.show, name="public-invoice"),
-    path("p/f/<str:token>/pdf/", public_link.pdf, name="public-pdf"),
-    path("p/f/<str:token>/novo-link/", public_link.renew, name="public-renew"),
-    path("p/f/<str:token>/boleto/<int:position>.pdf", public_payment.boleto, name="public-boleto"),
-    path("p/f/<str:token>/2via/<int:position>/", public_payment.second_copy, name="public-2via"),
-    path("p/f/<str:token>/pix/<int:position>/", public_payment.pix, name="public-pix"),
-    path("p/f/<str:token>/pagar/<int:position>/", public_payment.card, name="public-card"),
-    path("p/f/<str:token>/desistir/<int:position>/", public_payment.give_up, name="public-give-up"),
-    path("p/f/<str:token>/atualizar/", public_payment.refresh, name="public-refresh"),
+    path("", include("portal.routes.public")),
+    path("central/", include("portal.routes.entry")),
+    path("central/", include("portal.routes.home")),
+    path("central/", include("portal.routes.invoices")),
+    path("central/", include("portal.routes.paying")),
+    path("central/", include("portal.routes.disputes")),
+    path("central/", include("portal.routes.contracts")),
+    path("central/", include("portal.routes.company")),
+    path("central/", include("portal.routes.exports")),
 ]
+if settings.TEST_ROUTES:
+    urlpatterns.append(path("__teste__/", include("portal.routes.testing")))

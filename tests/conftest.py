@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db.models.signals import class_prepared
 from django.test import TransactionTestCase
+from support import migrated
 from support.emptying import empty
 
 # Tests never write into a developer's data folder; the environment is for their child processes.
@@ -62,6 +63,7 @@ def pytest_configure() -> None:
     # pytest-django has read the settings by now.
     settings.DATA_DIR = _FOLDER
     settings.MEDIA_ROOT = _FOLDER / "media"
+    settings.TEST_ROUTES = True  # read when the first address is looked up
     # Another thread sees nothing of the transaction that a test runs in.
     settings.FISCAL_SENDERS = 1
     # What collecting makes is kept to the end: looking through it for garbage costs minutes.
@@ -80,10 +82,24 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(request: pytest.FixtureRequest) -> None:
-    """The database of pytest-django, migrated in half of the time."""
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """Is the database of an earlier run there, that was migrated in the same way?"""
+    return migrated.bring()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest, django_db_keepdb: bool, django_db_blocker: Any
+) -> Iterator[None]:
+    """The database of pytest-django, migrated in half of the time, or once for many runs."""
     with _cheap_models():
         request.getfixturevalue("django_db_setup")
+    with django_db_blocker.unblock():
+        migrated.keep()
+    yield
+    if django_db_keepdb:
+        with django_db_blocker.unblock():
+            migrated.remove()
 
 
 @contextmanager

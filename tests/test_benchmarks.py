@@ -100,6 +100,17 @@ API = [
 ]  # fmt: skip
 
 
+PORTAL = [
+    f"Central, {name}: {what}"
+    for name in (
+        "início", "painel de contratos", "lista", "lista, última página", "lista filtrada",
+        "fatura em aberto", "fatura vencida", "fatura paga", "2ª via", "2ª via vencida", "pix",
+        "cartão", "contestar", "contestações", "formas de pagamento", "contratos", "contrato",
+        "cancelar", "dados", "vencimento", "preferências", "exportar", "usuários", "segurança",
+        "ajuda", "privacidade",
+    )
+    for what in ("p95", "consultas", "página, estilos e scripts")
+]  # fmt: skip
 PAYMENTS = [
     *(
         f"régua, seleção entre 400 parcelas em aberto ({ENGINE}), {what}"
@@ -157,7 +168,7 @@ def test_the_bench_measures_every_subject_with_value_baseline_and_target(
     rows = json.loads(done.stdout)
     assert [row["name"] for row in rows] == [
         *writing("materialise"), *writing("emission"), *lists(), *API, *PDFS, *IMPORTS, *FISCAL,
-        *NFSE, *PAYMENTS,
+        *NFSE, *PAYMENTS, *PORTAL,
     ]  # fmt: skip
     for row in rows:
         assert list(row) == ["name", "value", "unit", "baseline", "ratio", "target", "ok"]

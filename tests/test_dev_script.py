@@ -438,7 +438,13 @@ def test_no_test_authority_where_another_is_meant(no_endpoints, monkeypatch, tmp
 
 
 def test_the_stand_ins_of_providers(monkeypatch, tmp_path):
-    names = ("AMBIENTE", "PROVIDERS_SANDBOX", "WEBHOOK_ALLOW_HTTP", "WEBHOOK_ALLOW_PRIVATE")
+    names = (
+        "AMBIENTE",
+        "PROVIDERS_SANDBOX",
+        "WEBHOOK_ALLOW_HTTP",
+        "WEBHOOK_ALLOW_PRIVATE",
+        "CEP_URL",
+    )
     for name in names:  # undone after the test, whatever the code says
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)

@@ -1,3 +1,3 @@
-from accounts.admin import people, site, tokens, trail, webhook_log, webhooks, work
+from accounts.admin import people, sign_in, site, tokens, trail, webhook_log, webhooks, work
 
-__all__ = ["people", "site", "tokens", "trail", "webhook_log", "webhooks", "work"]
+__all__ = ["people", "sign_in", "site", "tokens", "trail", "webhook_log", "webhooks", "work"]

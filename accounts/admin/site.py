@@ -9,12 +9,15 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
+from accounts.services import sign_in
 from lib.templatetags.br import EMPTY
 
 ACCESS = "Acessos"
 SYSTEM = "Sistema"
 STAFF_ONLY = "Esta área é da equipe. Acesse a Central de Faturas."
 WRONG = "E-mail ou senha incorretos."
+BLOCKED = "Muitas tentativas. Tente de novo em 15 minutos."
+_STAFF_ONLY, _WHERE = "staff_only", "equipe"
 
 
 class StaffLoginForm(AdminAuthenticationForm):
@@ -22,11 +25,28 @@ class StaffLoginForm(AdminAuthenticationForm):
 
     error_messages = {**AdminAuthenticationForm.error_messages, "invalid_login": WRONG}
 
+    def clean(self) -> Any:
+        """As at the customers' door (ux B00): five failures close it for 15 minutes."""
+        email = str(self.cleaned_data.get("username") or "")
+        ip = self.request.META.get("REMOTE_ADDR") if self.request is not None else None
+        if email and not sign_in.begin_try(email, ip=ip, where=_WHERE):
+            raise ValidationError(BLOCKED, code="blocked")
+        try:
+            data = super().clean()
+        except ValidationError as refused:
+            if refused.code == _STAFF_ONLY:
+                sign_in.succeeded(email)
+            else:
+                sign_in.failed(email, ip=ip, where=_WHERE)
+            raise
+        sign_in.succeeded(email)
+        return data
+
     def confirm_login_allowed(self, user: Any) -> None:
         if not user.is_active:
             raise self.get_invalid_login_error()
         if not user.is_staff:
-            raise ValidationError(STAFF_ONLY, code="staff_only")
+            raise ValidationError(STAFF_ONLY, code=_STAFF_ONLY)
 
 
 admin.site.site_header = "Faturamento"

@@ -32,6 +32,7 @@ LABELS = {
     "billing.run": "Rodada de faturamento",
     "billing.notes": "Emissão de notas fiscais",
     "billing.retorno": "Baixas de um retorno bancário",
+    "portal.export": "Exportação de dados",
 }
 
 
@@ -59,6 +60,7 @@ class Job(TenantModel):
     started_by = models.ForeignKey(
         User, models.SET_NULL, null=True, blank=True, verbose_name="iniciada por"
     )
+    notify = models.BooleanField("avisar por e-mail", default=False, db_default=False)
     created_at = models.DateTimeField("criada em", auto_now_add=True)
     started_at = models.DateTimeField("início", null=True, blank=True)
     heartbeat_at = models.DateTimeField("último sinal", null=True, blank=True)

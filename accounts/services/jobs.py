@@ -27,7 +27,13 @@ HANDLERS: dict[str, str] = {
     "billing.run": "billing.jobs.run_billing",
     "billing.notes": "billing.jobs.issue_notes",
     "billing.retorno": "billing.jobs.apply_retorno",
+    "portal.export": "billing.jobs.export_data",
 }
+# kind → the task that tells whoever waits for the end (`Job.notify`), queued with the job's id.
+TELLERS: dict[str, str] = {
+    "portal.export": "billing.tasks.tell_export",
+}
+TOLD = (Job.State.DONE, Job.State.DONE_WITH_ERRORS, Job.State.FAILED)
 
 
 class Cancelled(Exception):
@@ -76,11 +82,23 @@ class Progress:
 
 @transaction.atomic
 def create_job(
-    account: Account, *, kind: str, params: dict[str, Any], user: User | None = None
+    account: Account,
+    *,
+    kind: str,
+    params: dict[str, Any],
+    user: User | None = None,
+    actor: Actor | None = None,
+    notify: bool = False,
 ) -> Job:
-    """Write a job and queue it; both exist after the commit, or neither."""
-    job = Job.objects.create(account=account, kind=kind, params=params, started_by=user)
-    record(account, actor=actor_of(user), action="tarefa.criada", target=job, after={"kind": kind})
+    """Write a job and queue it; both exist after the commit, or neither.
+
+    `actor` is who stands in the trail, by default the user. `notify`: the end is told by e-mail.
+    """
+    job = Job.objects.create(
+        account=account, kind=kind, params=params, started_by=user, notify=notify
+    )
+    by = actor or actor_of(user)
+    record(account, actor=by, action="tarefa.criada", target=job, after={"kind": kind})
     enqueue("accounts.tasks.run_job", job.pk)
     return job
 
@@ -97,6 +115,59 @@ def request_cancel(job_id: int, *, account: Account, actor: Actor) -> Job:
     job.save()
     record(account, actor=actor, action="tarefa.cancelada", target=job)
     return job
+
+
+@transaction.atomic
+def retry(job_id: int, *, account: Account, actor: Actor) -> Job:
+    """A new job for what failed: the items in error, or all of a job that failed or was cancelled.
+
+    Its parameters are those of the old one, `retry_of` (its id) and `only` (the items). Raises
+    NotFound, Conflict while there is nothing to try again.
+    """
+    old: Job = Job.objects.select_for_update().get_of(account, pk=job_id)
+    if not old.is_final or old.state == Job.State.DONE:
+        raise Conflict("Não há o que tentar de novo nesta tarefa.")
+    params = {name: old.params[name] for name in old.params if name not in ("retry_of", "only")}
+    if old.state == Job.State.DONE_WITH_ERRORS:
+        items = list(old.errors.order_by("pk").values_list("item", flat=True))
+        params |= {"retry_of": old.pk, "only": items}
+    job = create_job(
+        account, kind=old.kind, params=params, user=old.started_by, actor=actor, notify=old.notify
+    )
+    record(account, actor=actor, action="tarefa.repetida", target=old, after={"job": job.pk})
+    return job
+
+
+@transaction.atomic
+def resume(job_id: int, *, account: Account, actor: Actor) -> Job:
+    """Queue a job again whose worker died. Raises NotFound, Conflict while it gives signs."""
+    job: Job = Job.objects.select_for_update().get_of(account, pk=job_id)
+    if not is_silent(job):
+        raise Conflict("Esta tarefa não está parada.")
+    enqueue("accounts.tasks.run_job", job.pk)
+    record(account, actor=actor, action="tarefa.retomada", target=job)
+    return job
+
+
+@transaction.atomic
+def set_notify(job_id: int, on: bool, *, account: Account, actor: Actor) -> Job:
+    """Have the end told by e-mail, or not. Raises NotFound, Conflict once it is over."""
+    job: Job = Job.objects.select_for_update().get_of(account, pk=job_id)
+    if job.is_final:
+        raise Conflict("Esta tarefa já terminou.")
+    if job.notify != on:
+        job.notify = on
+        job.save(update_fields=["notify"])
+        record(account, actor=actor, action="tarefa.aviso", target=job, after={"avisar": on})
+    return job
+
+
+def is_silent(job: Job) -> bool:
+    """Is it under way without a sign of its worker?"""
+    heard = job.heartbeat_at
+    return bool(
+        job.state == Job.State.RUNNING and heard is not None and clock.now() - heard >= SILENCE
+    )
 
 
 def run_job(job_id: int, *, listener: Callable[[Progress], None] | None = None) -> Job:
@@ -124,6 +195,7 @@ def _claim(job_id: int) -> Job | None:
         # A task that kills its worker is never counted by the queue, so it is counted here.
         job.fail(at=now, message="A tarefa derrubou o processo várias vezes e foi interrompida.")
         job.save()
+        _tell(job)
         return None
     job.start(at=now)
     job.save()
@@ -153,6 +225,12 @@ def _close(job_id: int, progress: Progress, change: Callable[[Job], None]) -> No
     job.n_ok, job.n_failed, job.total = progress.n_ok, progress.n_failed, progress.total
     change(job)
     job.save()
+    _tell(job)
+
+
+def _tell(job: Job) -> None:
+    if job.notify and job.state in TOLD and job.kind in TELLERS:
+        enqueue(TELLERS[job.kind], job.pk)
 
 
 def _finish(job_id: int, progress: Progress, result: dict[str, Any] | None) -> None:

@@ -14,10 +14,10 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 
 from accounts.access import Capability
-from accounts.admin_base import TenantAdmin
 from accounts.admin_trail import actor_in
 from accounts.models import Account, User
 from accounts.services.audit import Actor
+from billing.admin.bank_lines import LINE_ACTS
 from billing.admin.links import list_link
 from billing.admin.sections import COLLECTION
 from billing.models import CnabFile, CnabRecord
@@ -77,11 +77,6 @@ def _discard(file: CnabFile, data: dict[str, Any], actor: Actor) -> Done:
     return Done("Remessa descartada; os boletos dela vão na próxima.")
 
 
-def _may_apply(file: CnabFile) -> bool:
-    is_open = file.state in (_State.READ, _State.APPLIED)
-    return file.direction == _Direction.RETORNO and is_open and applying.applicable(file).exists()
-
-
 def _apply(file: CnabFile, data: dict[str, Any], actor: Actor) -> Done:
     user = User.objects.filter(pk=actor.id).first() if actor.id is not None else None
     applying.start(file.pk, account=file.account, user=user, confirmed=True)
@@ -108,8 +103,8 @@ ACTS = (
         _discard, is_danger=True,
     ),
     Act(
-        "aplicar", "Aplicar", "Aplicar", "Ainda não", CNAB, _may_apply, _apply, form=ActForm,
-        notes=_apply_notes,
+        "aplicar", "Aplicar", "Aplicar", "Ainda não", CNAB, applying.may_start, _apply,
+        form=ActForm, notes=_apply_notes,
     ),
 )  # fmt: skip
 
@@ -211,9 +206,11 @@ class CnabFileAdmin(ActingScreen):
 
 
 @admin.register(CnabRecord)
-class CnabRecordAdmin(TenantAdmin):
-    """The lines of a file, for reading."""
+class CnabRecordAdmin(ActingScreen):
+    """The lines of a file; of those that found no boleto a person says whose they are."""
 
+    acts = LINE_ACTS
+    change_form_template = "admin/fiscal/acting_form.html"
     secondary = True
     list_display = (
         "line", "nosso_numero", "payer", "due_date", "value", "paid", "credited_on", "result",
@@ -228,3 +225,9 @@ class CnabRecordAdmin(TenantAdmin):
         "additions", "discount", "occurred_on", "credited_on", "charge", "payment", "resolution",
         "receivable", "customer", "note", "applied_at", "key",
     )  # fmt: skip
+
+    def standing(self, row: Any) -> str:
+        return f"{row.result}:{row.resolution}:{bool(row.applied_at)}"
+
+    def standing_label(self, row: Any) -> str:
+        return str(row.get_resolution_display() if row.resolution else row.get_result_display())

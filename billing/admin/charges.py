@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Count
 
+from accounts.access import Capability
 from accounts.admin_base import TenantAdmin, TenantForm
+from accounts.services.audit import Actor
 from billing.admin.sections import COLLECTION
 from billing.models import BankAgreement, Charge, GatewayAccount, NossoNumeroRange
+from billing.services.bank_files import remessa
+from billing.services.bank_files.titles import layout_of
+from fiscal.admin.acts import Act, ActingScreen, Done
+from fiscal.admin.sections import Right
+from lib.money import brl
 
 OTHER_ORGANIZATION = "A conta em provedor é de outra organização."
 
@@ -26,10 +34,47 @@ class BankAgreementForm(TenantForm):
         return data
 
 
+def _may_generate(agreement: BankAgreement) -> bool:
+    return layout_of(agreement) is not None and remessa.waiting(agreement).exists()
+
+
+def _generate(agreement: BankAgreement, data: dict[str, Any], actor: Actor) -> Done:
+    file = remessa.generate(agreement.pk, account=agreement.account, actor=actor)
+    n = file.records.count()
+    left = f" {len(file.faults)} boleto(s) ficaram de fora: veja os avisos." if file.faults else ""
+    text = (
+        f"Remessa {file.sequence} gerada com {n} título(s), {brl(file.declared_total or 0)}.{left} "
+        "Baixe-a em Arquivos CNAB e, depois de enviá-la ao banco, marque-a como enviada."
+    )
+    return Done(text, is_good=not file.faults)
+
+
+def _what_waits(agreement: BankAgreement) -> list[str]:
+    """How many, what for, and the first of them (ux §1.3)."""
+    rows = remessa.waiting(agreement)
+    orders = rows.values_list("instruction").annotate(n=Count("id")).order_by("instruction")
+    first = [f"{one}, {brl(one.amount)}" for one in rows[:SHOWN]]
+    n = rows.count()
+    more = [f"… e mais {n - SHOWN}."] if n > SHOWN else []
+    return [f"{_ORDERS.get(name, name)}: {count}" for name, count in orders] + first + more
+
+
+SHOWN = 10
+_ORDERS = {"entry": "Entradas", "write_off": "Pedidos de baixa", "change": "Alterações"}
+AGREEMENT_ACTS = (
+    Act(
+        "remessa", "Gerar remessa", "Gerar remessa", "Ainda não", Right(Capability.CNAB),
+        _may_generate, _generate, notes=_what_waits,
+    ),
+)  # fmt: skip
+
+
 @admin.register(BankAgreement)
-class BankAgreementAdmin(TenantAdmin):
+class BankAgreementAdmin(ActingScreen):
     """The numbers of boletos already issued do not change with it."""
 
+    acts = AGREEMENT_ACTS
+    change_form_template = "admin/fiscal/acting_form.html"
     section = COLLECTION
     form = BankAgreementForm
     may_add = True

@@ -20,6 +20,7 @@ from billing.admin.links import admin_link
 from billing.admin.sections import BILLING, CUSTOMERS
 from billing.models import Contact, EmailMessage, EmailSuppression, InvoiceLink
 from billing.services import links
+from billing.services.emails.letters import hidden
 from billing.services.emails.manual import send_again
 from billing.services.emails.suppressions import release, suppress
 from billing.services.links import LinkState
@@ -56,10 +57,10 @@ _POLICY = (
 def shown_body(message: EmailMessage) -> str:
     """The text as it is, or the page in a frame that may do nothing."""
     if not message.is_html:
-        return format_html('<pre class="mensagem">{}</pre>', message.body)
+        return format_html('<pre class="mensagem">{}</pre>', hidden(message.body))
     return format_html(
         '<iframe sandbox="" title="Mensagem" width="100%" height="420" srcdoc="{}"></iframe>',
-        _POLICY + message.body,
+        _POLICY + hidden(message.body),
     )
 
 

@@ -12,9 +12,11 @@ from django.http import HttpRequest
 from accounts.admin_base import TenantAdmin, TenantForm
 from accounts.admin_trail import actor_in
 from billing.admin.sections import COLLECTION
+from billing.admin.stray_money import STRAY_ACTS
 from billing.models import GatewayAccount, InboundEvent, ProviderCustomer, SavedMethod
 from billing.services import gateway_accounts as service
 from billing.services.pix.hooks import set_up_hook
+from fiscal.admin.acts import ActingScreen
 from lib.errors import DomainError, NotFound
 
 _LABELS = {
@@ -144,9 +146,11 @@ class GatewayAccountAdmin(TenantAdmin):
 
 
 @admin.register(InboundEvent)
-class InboundEventAdmin(TenantAdmin):
-    """What providers told us, and what came of it."""
+class InboundEventAdmin(ActingScreen):
+    """What providers told us, and what came of it; money of no charge gets its parcel here."""
 
+    acts = STRAY_ACTS
+    change_form_template = "admin/fiscal/acting_form.html"
     secondary = True
     list_display = ("received_at", "gateway", "kind", "state", "attempts", "result")
     list_filter = ("state",)
@@ -157,6 +161,12 @@ class InboundEventAdmin(TenantAdmin):
         "gateway", "external_id", "kind", "state", "result", "attempts", "next_attempt_at",
         "received_at", "processed_at",
     )  # fmt: skip
+
+    def standing(self, row: Any) -> str:
+        return str(row.state)
+
+    def standing_label(self, row: Any) -> str:
+        return str(row.get_state_display())
 
 
 @admin.register(SavedMethod)

@@ -1,6 +1,6 @@
-"""What came in, went back, was contested, and is in customers' wallets: for reading only.
+"""What came in, went back, was contested, and is in customers' wallets.
 
-Recording, undoing and refunding belong to the screens of the invoice.
+Only refunds are made here; recording and undoing belong to the screens of the invoice.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from django.http import HttpRequest
 
 from accounts.admin_base import TenantAdmin, TenantInline
 from accounts.admin_display import Tone, chip
+from billing.admin import refund_acts
+from billing.admin.rulers import ACTING_FORM
 from billing.admin.sections import COLLECTION
 from billing.models import Chargeback, CustomerCredit, Payment, PaymentAllocation, Refund
+from fiscal.admin.acts import ActingScreen
 
 _PAYMENT: dict[str, tuple[Tone, str]] = {
     Payment.State.CREATED: ("info", "clock"),
@@ -72,8 +75,10 @@ class CreditInline(TenantInline):
 
 
 @admin.register(Payment)
-class PaymentAdmin(TenantAdmin):
+class PaymentAdmin(ActingScreen):
     section = COLLECTION
+    change_form_template = ACTING_FORM
+    acts = refund_acts.ACTS
     list_display = (
         "pk",
         "created_at",
@@ -117,6 +122,12 @@ class PaymentAdmin(TenantAdmin):
         "checks",
     )
     inlines = (AllocationInline, RefundInline, CreditInline)
+
+    def standing(self, row: Any) -> str:
+        return refund_acts.standing(row)
+
+    def standing_label(self, row: Any) -> str:
+        return str(row.get_state_display())
 
     @admin.display(description="situação", ordering="state")
     def situation(self, row: Payment) -> str:

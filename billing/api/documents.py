@@ -7,12 +7,14 @@ from django.views.decorators.http import require_safe
 
 from billing.api.crm import pdf_response
 from billing.documents.cache import PdfFailed, invoice_pdf
+from billing.selectors.boleto_links import receivable_of_link
 from billing.selectors.invoice_links import invoice_of_link
 from billing.selectors.note_links import note_of_link
+from billing.services.boletos.printing import invoice_boletos
 from fiscal.errors import PrintFailed
 from fiscal.services.nfse.files import note_xml
 from fiscal.services.nfse_printing import note_pdf
-from lib.errors import NotFound
+from lib.errors import DomainError, NotFound
 
 NO_NOTE = "Nota não encontrada, ou o link expirou. Peça um novo link."
 # ux: what a customer is told of a file that cannot be fetched.
@@ -32,6 +34,23 @@ def linked_invoice(request: HttpRequest, signed: str) -> HttpResponseBase:
         return _told(text, status=404)
     except PdfFailed as failure:
         return _told(failure.mensagem, status=503)
+
+
+@require_safe
+def linked_boleto(request: HttpRequest, signed: str) -> HttpResponseBase:
+    """The boleto to be paid now; 404 for a link that leads nowhere, 409 where there is none."""
+    try:
+        receivable = receivable_of_link(signed)
+        made = invoice_boletos(
+            receivable.invoice_id, account=receivable.account, receivable_id=receivable.pk
+        )
+    except NotFound:
+        return _told("Boleto não encontrado, ou o link expirou. Peça um novo link.", status=404)
+    except PdfFailed as failure:
+        return _told(failure.mensagem, status=503)
+    except DomainError as error:
+        return _told(error.mensagem, status=409)
+    return _file(made.data, made.filename, "application/pdf")
 
 
 @require_safe

@@ -24,7 +24,8 @@ def provider_hook(request: HttpRequest, hook: UUID, rest: str = "") -> JsonRespo
 
     Nothing is worked off here: the provider has its answer in milliseconds (ST-5).
     """
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > MAX_BODY:
         return JsonResponse({"erro": "O aviso é grande demais."}, status=413)
     posted = Posted(
         body=request.body,

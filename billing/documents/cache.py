@@ -25,7 +25,7 @@ from lib.compiled import CompiledQuery
 from lib.locks import exclusive, impatient
 from lib.pdf import RenderedPdf
 
-__all__ = ["CachedPdf", "PdfFailed", "clear", "file_name", "invoice_pdf", "purge"]
+__all__ = ["CachedPdf", "PdfFailed", "clear", "file_name", "invoice_pdf", "purge", "ready_pdf"]
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,11 @@ def invoice_pdf(invoice_id: int, *, account: Account) -> CachedPdf:
             )
         source = _settled(invoice_id, account)  # it may have changed while we waited
         return _stored(source) or _make(source)
+
+
+def ready_pdf(invoice_id: int, *, account: Account) -> CachedPdf | None:
+    """The PDF if it is in the cache; None when it would have to be rendered. Raises NotFound."""
+    return _stored(_source(invoice_id, account))
 
 
 def _settled(invoice_id: int, account: Account) -> Source:

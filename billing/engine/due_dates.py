@@ -54,13 +54,18 @@ def _monthly(first: date, *, anchor_day: int, parcels: int) -> list[date]:
     return [first, *(_on_day(start.year, start.month, anchor_day) for start in starts)]
 
 
-def _fixed_day(issue: date, *, day: int, parcels: int) -> list[date]:
-    """DUE-1: the first `day` strictly after the issue date."""
-    first = _on_day(issue.year, issue.month, day)
-    if first <= issue:
-        following = add_months(issue.replace(day=1), 1)
-        first = _on_day(following.year, following.month, day)
-    return _monthly(first, anchor_day=day, parcels=parcels)
+def _fixed_day(issue: date, *, day: int, earliest: date, parcels: int) -> list[date]:
+    """DUE-1: the first `day` strictly after the issue date and not before `earliest`."""
+    start = max(earliest, issue + timedelta(days=1))
+    return _monthly(_first_from(issue, day=day, earliest=start), anchor_day=day, parcels=parcels)
+
+
+def _first_from(month: date, *, day: int, earliest: date) -> date:
+    """Day `day` of the month of that date, or of the first month after it that is not too early."""
+    month = month.replace(day=1)
+    while (found := _on_day(month.year, month.month, day)) < earliest:
+        month = add_months(month, 1)
+    return found
 
 
 def _month_ends(issue: date, *, calendar: Calendar | None, parcels: int) -> list[date]:
@@ -84,37 +89,48 @@ def _day_quantity(issue: date, *, days: int, calendar: Calendar | None, parcels:
     return [calendar.next_business_day(d) for d in dates]
 
 
-def _months_later(issue: date, *, day: int, months: int | None, parcels: int) -> list[date]:
-    """DUE-4: `day` of the month `months` after that of issue."""
+def _months_later(
+    issue: date, *, day: int, months: int | None, earliest: date, parcels: int
+) -> list[date]:
+    """DUE-4: `day` of the month `months` after that of issue, or later (P-11)."""
     if months is None or months < 1:
         raise ValueError("fixed_day_and_month_quantity needs a positive month_quantity")
     month = add_months(issue.replace(day=1), months)
-    return _monthly(_on_day(month.year, month.month, day), anchor_day=day, parcels=parcels)
+    first = _first_from(month, day=day, earliest=earliest)
+    return _monthly(first, anchor_day=day, parcels=parcels)
 
 
 def due_dates(
-    terms: DueTerms, *, issue: date, calendar: Calendar, preferred_day: int | None = None
+    terms: DueTerms,
+    *,
+    issue: date,
+    calendar: Calendar,
+    preferred_day: int | None = None,
+    min_days: int = 0,
 ) -> list[date]:
     """Due date of each parcel of an invoice issued on `issue`, in order (DUE-1..6).
 
     `preferred_day` is the customer's due day (DUE-6), None when unset or when the rule is locked;
-    it counts only for the two fixed-day types. A null `day_number` means the issue day. Raises
-    ValueError for terms that `validate` refuses and no date can be given for.
+    it counts only for the two fixed-day types. Where it is less than `min_days` from issue, the
+    following one is used (P-11). A null `day_number` means the issue day. Raises ValueError for
+    terms that `validate` refuses and no date can be given for.
     """
     parcels = max(1, terms.parcel_number or 1)
     day = preferred_day or terms.day_number or issue.day
+    earliest = issue + timedelta(days=min_days if preferred_day else 0)
     business = calendar if terms.only_business_days else None
     if terms.charge_type is None:
         return _monthly(issue, anchor_day=issue.day, parcels=parcels)
     if terms.charge_type == FIXED_DAY:
-        return _fixed_day(issue, day=day, parcels=parcels)
+        return _fixed_day(issue, day=day, earliest=earliest, parcels=parcels)
     if terms.charge_type == LAST_DAY_OF_MONTH:
         return _month_ends(issue, calendar=business, parcels=parcels)
     if terms.charge_type == DAY_QUANTITY:
         days = terms.day_quantity or 0
         return _day_quantity(issue, days=days, calendar=business, parcels=parcels)
     if terms.charge_type == FIXED_DAY_AND_MONTH_QUANTITY:
-        return _months_later(issue, day=day, months=terms.month_quantity, parcels=parcels)
+        months = terms.month_quantity
+        return _months_later(issue, day=day, months=months, earliest=earliest, parcels=parcels)
     raise ValueError(f"unknown charge_type: {terms.charge_type!r}")
 
 

@@ -65,14 +65,18 @@ def late_charges(
     terms: LateTerms,
     calendar: Calendar,
     charged_until: date | None = None,
+    grace_until: date | None = None,
 ) -> LateCharges:
     """What `principal` (BRL, still open) costs when paid on `paid_on` (LATE-1).
 
     Nothing up to the first business day on or after `due`; later, one fine and simple interest
     over the calendar days since `due`. After a late partial payment pass its date as
-    `charged_until`: the fine is behind and interest runs only from that day (MN-2).
+    `charged_until`: the fine is behind and interest runs only from that day (MN-2). Nothing up to
+    `grace_until`, either: what was disputed may be paid as if in time (P09).
     """
-    if paid_on <= calendar.next_business_day(due):
+    if paid_on <= calendar.next_business_day(due) or (
+        grace_until is not None and paid_on <= grace_until
+    ):
         return LateCharges(0, _ZERO, _ZERO, principal)
     charged = charged_until is not None and charged_until > calendar.next_business_day(due)
     since = charged_until if charged_until is not None and charged else due

@@ -10,6 +10,7 @@ from enum import StrEnum
 from lib.errors import GatewayRefused
 
 NEEDS_CUSTOMER = "authentication_required"
+MISSING = "resource_missing"
 
 
 class Status(StrEnum):
@@ -118,8 +119,16 @@ class Contested:
 
 
 class CardRefused(GatewayRefused):
-    """The provider turned a request down for good; nothing was done. `code` is the provider's."""
+    """The provider turned a request down for good; nothing was done.
 
-    def __init__(self, text: str, *, code: str = "") -> None:
+    `code` is the provider's; `param` names what of the request it is about.
+    """
+
+    def __init__(self, text: str, *, code: str = "", param: str = "") -> None:
         super().__init__(text)
-        self.code = code
+        self.code, self.param = code, param
+
+    @property
+    def is_customer_gone(self) -> bool:
+        """The provider has no such customer (any more)."""
+        return (self.code, self.param) == (MISSING, "customer")

@@ -4,6 +4,7 @@ from billing.models.charge import Charge
 from billing.models.cnab import CnabFile, CnabRecord
 from billing.models.collection import ChargeTemplate, FinancialAccount
 from billing.models.contract import Contract
+from billing.models.dispute import Dispute, DisputeFile, DisputeMessage, ProtocolSeries
 from billing.models.email import EmailTemplate
 from billing.models.gateway import GatewayAccount, InboundEvent
 from billing.models.index import (
@@ -51,6 +52,13 @@ from billing.models.ruler import (
 )
 from billing.models.run import BillingRun, RunEntry
 from billing.models.saved_method import ProviderCustomer, SavedMethod
+from billing.models.self_care import (
+    CancellationRequest,
+    HelpArticle,
+    Invitation,
+    NotificationPreference,
+    ScheduledCancellation,
+)
 from billing.models.series import NumberSeries
 from billing.models.tally import InvoiceTally
 from billing.models.template import Asset, DocumentTemplate, DocumentTemplateVersion, PdfCache
@@ -62,6 +70,7 @@ __all__ = [
     "BankAgreement",
     "BillingOptions",
     "BillingRun",
+    "CancellationRequest",
     "Charge",
     "ChargeTemplate",
     "Chargeback",
@@ -72,6 +81,9 @@ __all__ = [
     "Contract",
     "CustomerAccess",
     "CustomerCredit",
+    "Dispute",
+    "DisputeFile",
+    "DisputeMessage",
     "DocumentTemplate",
     "DocumentTemplateVersion",
     "DunningPause",
@@ -81,7 +93,9 @@ __all__ = [
     "FinancialAccount",
     "FollowUp",
     "GatewayAccount",
+    "HelpArticle",
     "InboundEvent",
+    "Invitation",
     "Invoice",
     "InvoiceLine",
     "InvoiceLink",
@@ -95,6 +109,7 @@ __all__ = [
     "NfseServiceItem",
     "NfseTemplate",
     "NossoNumeroRange",
+    "NotificationPreference",
     "NotificationRuler",
     "NumberSeries",
     "OrganizationProfile",
@@ -108,6 +123,7 @@ __all__ = [
     "PlanProduct",
     "PriceIndex",
     "PriceIndexValue",
+    "ProtocolSeries",
     "ProviderCustomer",
     "Readjustment",
     "Receivable",
@@ -117,6 +133,7 @@ __all__ = [
     "RulerStep",
     "RunEntry",
     "SavedMethod",
+    "ScheduledCancellation",
     "ScheduledUpdate",
     "ServiceItem",
     "Suspension",

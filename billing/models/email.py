@@ -20,6 +20,8 @@ def check_address(value: str) -> None:
     """`ana@exemplo.com.br`, or `Ana Souza <ana@exemplo.com.br>`."""
     named = _NAMED.fullmatch(value.strip())
     try:
+        if not value.strip().isprintable():  # a header ends where a line does
+            raise ValidationError("")
         validate_email(named[1].strip() if named else value.strip())
     except ValidationError as error:
         raise ValidationError(f"E-mail inválido: {value.strip()[:80]}") from error

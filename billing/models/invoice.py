@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django_fsm import transition
@@ -416,6 +418,12 @@ class Invoice(TenantModel, BillingOptions):
         self.state_before_cancel = ""
         self.cancelled_at = None
         self.cancelled_automatically = False
+
+    @property
+    def told_to_receivables(self) -> dict[str, Any]:
+        """What its receivables repeat of it, so that searches by due date find it in order."""
+        listed = self.organization_id if self.contract_id else None
+        return {"listed_for": listed, "invoice_date": self.issue_date}
 
     @transition(field=approval_status, source=Approval.APPROVED, target=Approval.BLOCKED)
     def block(self) -> None:

@@ -70,6 +70,7 @@ class EmailMessage(TenantModel):
         RECEIPT = "receipt", "Confirmação do pagamento"
         REFUND = "refund", "Reembolso"
         LINK = "link", "Novo link"
+        PORTAL = "portal", "Central de Faturas"
 
     template = models.ForeignKey(
         EmailTemplate, models.SET_NULL, null=True, blank=True, related_name="messages",

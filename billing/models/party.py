@@ -50,6 +50,9 @@ class Party(TenantModel, KeepsSent):
     preferred_due_day = models.PositiveSmallIntegerField(
         "dia de vencimento preferido", null=True, blank=True
     )
+    due_day_changed_on = models.DateField(
+        "dia de vencimento trocado em", null=True, blank=True, editable=False
+    )
     is_consumer = models.BooleanField("consumidor final", default=False)
     fold = models.CharField("nome para busca", max_length=200, editable=False)
     integration = models.JSONField("dados de integração", default=dict, blank=True)
@@ -120,6 +123,23 @@ class OrganizationProfile(models.Model):
     color_accent = models.CharField("cor de destaque", max_length=7, default="#176B3A")
     website = models.CharField("site", max_length=200, blank=True)
     invoice_notes = models.TextField("observações da fatura", blank=True)
+    due_day_change_days = models.PositiveSmallIntegerField(
+        "dias entre trocas do dia de vencimento", default=0, validators=[between(0, 365)],
+        help_text="0: sem limite.",
+    )  # fmt: skip
+    dispute_answer_days = models.PositiveSmallIntegerField(
+        "dias úteis para responder contestações", default=1, validators=[between(1, 60)]
+    )
+    dispute_grace_days = models.PositiveSmallIntegerField(
+        "dias úteis sem encargos depois de contestação negada",
+        default=5,
+        validators=[between(0, 60)],
+    )
+    support_email = models.EmailField("e-mail do suporte", blank=True)
+    support_phone = models.CharField("telefone do suporte", max_length=30, blank=True)
+    dpo_name = models.CharField("encarregado (DPO)", max_length=200, blank=True)
+    dpo_email = models.EmailField("e-mail do encarregado", blank=True)
+    privacy_notice = models.TextField("aviso de privacidade", blank=True)
 
     class Meta:
         verbose_name = "perfil da organização"

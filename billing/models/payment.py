@@ -50,6 +50,13 @@ class Payment(TenantModel):
 
     IN_FLIGHT = (State.CREATED, State.PROCESSING, State.REQUIRES_ACTION)
     SETTLED = (State.SUCCEEDED, State.PARTIALLY_REFUNDED, State.REFUNDED, State.DISPUTED)
+    # For customers, where staff have another word (ux B05).
+    SAID = {
+        Method.CARD: "Cartão",
+        Method.CREDIT: "Crédito do cliente",
+        Method.POS: "Cartão na maquininha",
+        Method.TRANSFER: "Transferência bancária",
+    }
 
     key = models.UUIDField("chave", unique=True, editable=False)
     customer = models.ForeignKey(
@@ -139,13 +146,20 @@ class Payment(TenantModel):
     def is_in_flight(self) -> bool:
         return self.state in self.IN_FLIGHT
 
+    @property
+    def method_said(self) -> str:
+        """How it was paid, in the words of customers."""
+        method = self.Method(self.method)
+        return self.SAID.get(method, str(method.label))
+
     @transition(
         field=state,
         source=[State.CREATED, State.PROCESSING, State.REQUIRES_ACTION],
         target=State.PROCESSING,
     )
     def process(self) -> None:
-        """The provider is being asked, or its answer is not known."""
+        """The provider is being asked, or its answer is not known; the customer has done it all."""
+        self.action_url = ""
 
     @transition(
         field=state,

@@ -18,7 +18,8 @@ class Receivable(TenantModel):
 
     INV-4: paid_principal + open_principal + written_off = payment_value; what is paid is the sum
     of the allocations that stand. `value` is the percentage of the invoice, for display.
-    `charged_until` is the day up to which late charges were paid with a part of it (MN-2).
+    `charged_until` is the day up to which late charges were paid with a part of it (MN-2). Up to
+    and including `grace_until` none are asked for: a dispute of it was not agreed to (P09).
     """
 
     class State(models.TextChoices):
@@ -53,6 +54,7 @@ class Receivable(TenantModel):
         "juros pagos", max_digits=15, decimal_places=2, default=0, db_default=0
     )
     charged_until = models.DateField("encargos pagos até", null=True, blank=True)
+    grace_until = models.DateField("sem encargos até", null=True, blank=True)
     received_value = models.DecimalField(
         "valor recebido", max_digits=15, decimal_places=2, null=True, blank=True
     )
@@ -70,6 +72,10 @@ class Receivable(TenantModel):
         db_default=models.Value({}, models.JSONField()),
     )
     created_at = models.DateTimeField("criada em")
+    # Of the invoice, for searches by due date: reading some thousand invoices costs most of them.
+    # Empty where it has no contract (the searches of the API leave it out).
+    listed_for = models.BigIntegerField("organização na busca", null=True, editable=False)
+    invoice_date = models.DateField("emissão da fatura", null=True, editable=False)
 
     class Meta:
         verbose_name = "parcela"
@@ -98,9 +104,18 @@ class Receivable(TenantModel):
                 condition=Q(state="to_receive"),
                 name="receivable_open_due",
             ),
-            # Which invoices fall due in a month, whatever became of them.
+            # Which invoices fall due in a month, whatever became of them; and which are late.
             models.Index(
-                fields=["account", "due_date"], include=["invoice"], name="receivable_due"
+                fields=["account", "listed_for", "due_date"],
+                include=["invoice", "invoice_date"],
+                condition=Q(listed_for__isnull=False),
+                name="receivable_searched",
+            ),
+            models.Index(
+                fields=["account", "listed_for", "due_date"],
+                include=["invoice", "invoice_date"],
+                condition=Q(listed_for__isnull=False, state="to_receive"),
+                name="receivable_late",
             ),
         ]
 

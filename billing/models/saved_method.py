@@ -86,3 +86,10 @@ class SavedMethod(TenantModel):
         if self.exp_year is None or self.exp_month is None:
             return False
         return (self.exp_year, self.exp_month) < (year, month)
+
+    @property
+    def validity(self) -> str:
+        """`12/2034`; "" without a date."""
+        if self.exp_year is None or self.exp_month is None:
+            return ""
+        return f"{self.exp_month:02d}/{self.exp_year}"

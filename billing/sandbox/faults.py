@@ -1,4 +1,4 @@
-"""What goes wrong on demand: POST /control/faults.
+"""What goes wrong on demand: POST /control/faults. DELETE forgets it, of one {"provider"} or all.
 
 {"provider": "stripe", "kind": "cut", "method": "POST", "path": "/v1/payment_intents",
  "times": 1, "skip": 0, "seconds": 2.5, "status": 500, "body": "…"}
@@ -59,9 +59,11 @@ class Faults:
         with self._lock:
             self._orders.append(Fault(**given))
 
-    def clear(self) -> None:
+    def clear(self, provider: str = "") -> None:
+        """Forget every order, or those for one provider."""
         with self._lock:
-            self._orders.clear()
+            kept = [one for one in self._orders if provider and one.provider != provider]
+            self._orders[:] = kept
 
     def take(self, provider: str, method: str, path: str) -> Fault | None:
         """The fault that this request meets."""

@@ -8,6 +8,7 @@ from billing.sandbox.wire import StandIn
 
 PROVIDERS = {
     "boletos": "billing.sandbox.boletos.Boletos",
+    "cep": "billing.sandbox.cep.Cep",
     "mailjet": "billing.sandbox.mailjet.Mailjet",
     "pix": "billing.sandbox.pix.Pix",
     "stripe": "billing.sandbox.stripe.provider.Stripe",

@@ -163,7 +163,7 @@ def _control(world: World, method: str, path: str, given: dict[str, Any]) -> Any
         case ("POST", "faults"):
             world.faults.order(given)
         case ("DELETE", "faults"):
-            world.faults.clear()
+            world.faults.clear(str(given.get("provider", "")))
         case ("POST", "reset"):
             world.reset()
         case ("POST", "deliveries"):

@@ -171,6 +171,14 @@ CHECKS = [
         "OR (i.state = 'received' AND (r.opened > 0 OR r.waiting > 0)) "
         "OR (i.state = 'cancelled' AND r.cancelled <> r.n))",
     ),
+    Check(
+        "SRCH-1",
+        "parcela {0} não repete a organização ou a emissão da fatura {1}",
+        "SELECT r.id, i.id FROM billing_receivable r JOIN billing_invoice i "
+        "ON i.id = r.invoice_id WHERE r.account_id = %s AND ("
+        "r.invoice_date IS NULL OR r.invoice_date <> i.issue_date OR COALESCE(r.listed_for, 0) <> "
+        "CASE WHEN i.contract_id IS NULL THEN 0 ELSE i.organization_id END)",
+    ),
 ]
 
 

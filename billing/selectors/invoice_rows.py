@@ -16,6 +16,8 @@ from django.db.models import DecimalField, Exists, Model, OuterRef, QuerySet, Te
 from django.db.models.functions import Cast
 
 from billing.models import Attachment, Invoice, InvoiceLine, OrganizationProfile, Receivable
+from billing.selectors.boleto_links import has_boleto
+from billing.selectors.card_status import gateway_status
 from lib.compiled import CompiledQuery
 
 _INVOICE = (
@@ -60,7 +62,9 @@ _RELATIONS = ("holidays", "contract", "customer", "services", "receivables", "at
 
 _LineBase: Any = namedtuple("_LineBase", (*_LINE, "name"))  # type: ignore[misc]
 _ReceivableBase: Any = namedtuple("_ReceivableBase", _RECEIVABLE)  # type: ignore[misc]
-_FoundBase: Any = namedtuple("_FoundBase", (*_RECEIVABLE, "invoice"))  # type: ignore[misc]
+_FoundBase: Any = namedtuple(  # type: ignore[misc]
+    "_FoundBase", (*_RECEIVABLE, "has_boleto", "invoice")
+)
 _FileBase: Any = namedtuple("_FileBase", _FILE)  # type: ignore[misc]
 _InvoiceBase: Any = namedtuple("_InvoiceBase", (*_INVOICE, *_RELATIONS))  # type: ignore[misc]
 
@@ -98,7 +102,7 @@ class InvoiceRow(_Keyed, _InvoiceBase):
 
 
 class FoundReceivableRow(_Keyed, _FoundBase):
-    """An instalment with the whole invoice it is of."""
+    """An instalment with the whole invoice it is of, and whether it has a boleto to be paid."""
 
     __slots__ = ()
     nested = {"invoice": InvoiceRow}
@@ -109,7 +113,13 @@ def _columns(model: type[Model], names: Sequence[str]) -> list[Any]:
 
     A page has a thousand of them, and most of what one cost was the Decimal in between.
     """
-    return [Cast(name, TextField()) if _is_amount(model, name) else name for name in names]
+    return [_column(model, name) for name in names]
+
+
+def _column(model: type[Model], name: str) -> Any:
+    if name == "gateway_status":  # of the last card charge: no column keeps it
+        return gateway_status()
+    return Cast(name, TextField()) if _is_amount(model, name) else name
 
 
 def _is_amount(model: type[Model], name: str) -> bool:
@@ -142,7 +152,7 @@ _RECEIVABLES = CompiledQuery(
 )
 _SOME_RECEIVABLES = CompiledQuery(
     lambda pk: Receivable.objects.filter(id__among=[pk]).values_list(
-        *_columns(Receivable, _RECEIVABLE)
+        *_columns(Receivable, _RECEIVABLE), has_boleto()
     ),
     shares_json=True,
 )

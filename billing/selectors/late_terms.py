@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any, Protocol
 
 from billing.engine.late_charges import DEFAULT_TERMS, LateTerms
 from billing.engine.local_days import calendar_with
@@ -13,12 +15,25 @@ from lib.calendars import Calendar
 def charge_template_of(invoice: Invoice) -> ChargeTemplate | None:
     """The one that the invoice names, else its organization's default one, or its only one."""
     templates = ChargeTemplate.objects.filter(organization_id=invoice.organization_id)
+    return template_among(invoice, list(templates.order_by("-is_default", "id")))
+
+
+class Named(Protocol):
+    """What may name its charge template."""
+
+    @property
+    def integration(self) -> Mapping[str, Any]: ...
+
+
+def template_among(invoice: Named, templates: Sequence[ChargeTemplate]) -> ChargeTemplate | None:
+    """The same among its organization's templates, the default one first."""
     named = invoice.integration.get("financial_charge_template_id")
-    found = templates.filter(pk=named).first() if isinstance(named, int) else None
-    if found is not None:
-        return found
-    rest = list(templates.order_by("-is_default", "id")[:2])
-    return rest[0] if rest and (rest[0].is_default or len(rest) == 1) else None
+    for one in templates:
+        if isinstance(named, int) and one.pk == named:
+            return one
+    if templates and (templates[0].is_default or len(templates) == 1):
+        return templates[0]
+    return None
 
 
 def terms_of(template: ChargeTemplate | None) -> LateTerms:
@@ -61,9 +76,24 @@ def receivable_terms(receivable: Receivable, invoice: Invoice) -> LateTerms:
 
     So that the product's figure and the bank's agree, whatever becomes of the template (LATE-3).
     """
-    boletos = receivable.charges.filter(kind=Charge.Kind.BOLETO).exclude(
-        state=Charge.State.REJECTED
-    )
-    first = boletos.order_by("id").first()
-    found = charge_terms(first) if first is not None else None
-    return found or invoice_terms(invoice)
+    return terms_by_receivable(invoice, [receivable])[receivable.pk]
+
+
+def terms_by_receivable(
+    invoice: Invoice, receivables: Sequence[Receivable], charges: Iterable[Charge] | None = None
+) -> dict[int, LateTerms]:
+    """`receivable_terms` of each of the invoice's receivables, by id; as few queries as of one.
+
+    `charges` are all of theirs in order of id, where the caller has read them.
+    """
+    if charges is None:
+        rows = Charge.objects.filter(receivable__in=receivables, kind=Charge.Kind.BOLETO)
+        charges = rows.only("receivable_id", "kind", "state", "terms").order_by("id")
+    registered: dict[int, LateTerms | None] = {}
+    for one in charges:
+        if one.kind == Charge.Kind.BOLETO and one.state != Charge.State.REJECTED:
+            registered.setdefault(one.receivable_id, charge_terms(one))
+    wanted = [one.pk for one in receivables]
+    usual = None if all(registered.get(pk) for pk in wanted) else invoice_terms(invoice)
+    found = {pk: registered.get(pk) or usual for pk in wanted}
+    return {pk: terms for pk, terms in found.items() if terms is not None}

@@ -119,13 +119,14 @@ def update_contract(
 def delete_contract(contract_id: int, *, account: Account, actor: Actor) -> None:
     """Delete a contract that never billed, with its rules and planned or cancelled invoices.
 
-    Raises NotFound, or ContractInUse when an invoice of it was emitted or settled (question 20).
+    Raises NotFound, or ContractInUse when an invoice of it was emitted or settled (question 20), or
+    its customer has asked for its end, under a protocol.
     """
     contract: Contract = Contract.objects.select_for_update(no_key=True).get_of(
         account, pk=contract_id
     )
     ids = _lock_billing(contract)
-    if settled_invoices(contract).exists():
+    if settled_invoices(contract).exists() or contract.scheduled_cancellations.exists():
         raise ContractInUse()
     before = {"name": contract.name, "faturas": len(ids), "regras": contract.rules.count()}
     record(account, actor=actor, action="contrato.excluido", target=contract, before=before)

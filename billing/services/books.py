@@ -249,7 +249,7 @@ class Books:
             announce_many(self.account.pk, event, invoices=rows, at=self.at)
 
     def _write_audits(self) -> None:
-        if len(self._audits) <= 10:
+        if len(self._audits) <= FEW:
             for action, target, after, before in self._audits:
                 record(
                     self.account, actor=self.actor, action=action, target=target,

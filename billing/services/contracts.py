@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,7 +14,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, Actor, record
 from billing.engine import proration
-from billing.engine.due_dates import due_dates
 from billing.engine.schedule import MONTHLY, accrual_month, occurrence
 from billing.models import (
     BillingOptions,
@@ -23,7 +22,6 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoiceRule,
-    OrganizationProfile,
     Receivable,
     RunEntry,
     Transaction,
@@ -36,7 +34,7 @@ from billing.services.materialise import (
     RECEIVABLE_COLUMNS,
     materialise,
 )
-from billing.services.planning import RuleTerms, load_terms
+from billing.services.planning import RuleTerms, due_dates_of, load_terms
 from lib import clock
 from lib.bulk import insert_rows, reserve_ids
 from lib.calendars import BR_BANK
@@ -211,8 +209,13 @@ def minimum_term_fine(contract: Contract) -> list[FinalLine]:
     return [FinalLine(None, "Multa por fidelidade", text, contract.minimum_term_fine)]
 
 
-def final_lines(contract: Contract, terms: RuleTerms) -> list[FinalLine]:
-    """PRO-1: what a post-paid rule is still owed for the period in course, line by line."""
+def final_lines(
+    contract: Contract, terms: RuleTerms, *, emitted: Sequence[Invoice] | None = None
+) -> list[FinalLine]:
+    """PRO-1: what a post-paid rule is still owed for the period in course, line by line.
+
+    `emitted` are the rule's `emitted_invoices`, where the caller has them.
+    """
     if not terms.post_paid or contract.cancel_date is None or terms.schedule.init_date is None:
         return []
     if terms.schedule.period_unit == MONTHLY and not terms.schedule.month_quantity:
@@ -221,7 +224,7 @@ def final_lines(contract: Contract, terms: RuleTerms) -> list[FinalLine]:
     used = _used_part(contract, terms, values)
     if used is None:
         return []
-    if _is_billed(terms, contract.cancel_date):
+    if _is_billed(terms, contract.cancel_date, emitted):
         return []
     note = f"{used.start:%d/%m/%Y} a {contract.cancel_date:%d/%m/%Y} ({used.days} dias)"
     lines = [
@@ -239,15 +242,27 @@ def final_lines(contract: Contract, terms: RuleTerms) -> list[FinalLine]:
     return _never_negative(lines)
 
 
-def _is_billed(terms: RuleTerms, day: date) -> bool:
-    """The period that holds `day` was emitted: what is too much of it comes back as a credit."""
-    return Invoice.objects.filter(
-        rule_id=terms.id,
+def emitted_invoices(rule_ids: Collection[int], *, since: date) -> QuerySet[Invoice]:
+    """Emitted invoices of the rules that bill days from `since` on, with their lines; no finals."""
+    found: QuerySet[Invoice] = Invoice.objects.filter(
+        rule_id__in=rule_ids,
         state__in=(Invoice.State.TO_RECEIVE, Invoice.State.RECEIVED),
         is_final=False,
-        start_date__lte=day,
-        end_date__gte=day,
-    ).exists()
+        end_date__gte=since,
+    )
+    return found.prefetch_related("lines")
+
+
+def _is_billed(terms: RuleTerms, day: date, emitted: Sequence[Invoice] | None) -> bool:
+    """The period that holds `day` was emitted: what is too much of it comes back as a credit."""
+    if emitted is None:
+        emitted = list(emitted_invoices([terms.id], since=day))
+    return any(
+        one.start_date is not None
+        and one.end_date is not None
+        and one.start_date <= day <= one.end_date
+        for one in emitted
+    )
 
 
 def _never_negative(lines: list[FinalLine]) -> list[FinalLine]:
@@ -298,10 +313,8 @@ def _write_final(
     (pk,) = reserve_ids(Invoice, 1)
     now = clock.now()
     total = sum((line.value for line in lines), _ZERO)
-    single = terms.due_terms.__class__(**{**terms.due_terms.__dict__, "parcel_number": None})
-    (due,) = due_dates(
-        single, issue=issue, calendar=terms.calendar, preferred_day=terms.preferred_day
-    )
+    single = replace(terms.due_terms, parcel_number=None)
+    (due,) = due_dates_of(replace(terms, due_terms=single), issue)
     title = f"Fatura final – {terms.title}"[:200]
     values = {
         "id": pk,
@@ -353,11 +366,9 @@ def _write_final(
         ],
     )
     state = Receivable.State.TO_EMIT.value
-    insert_rows(
-        Receivable,
-        RECEIVABLE_COLUMNS,
-        [(account.pk, pk, 1, due, due, Decimal(100), total, total, total, state, now)],
-    )
+    money = (Decimal(100), total, total, total)
+    parcel = (account.pk, pk, 1, due, due, *money, state, now, terms.organization_id, issue)
+    insert_rows(Receivable, RECEIVABLE_COLUMNS, [parcel])
     record(account, actor=SYSTEM, action="fatura.final_criada", target=contract, after={"id": pk})
     if run is not None:
         outcome = RunEntry.Outcome.FINAL.value
@@ -367,36 +378,48 @@ def _write_final(
 
 
 def _give_credit(account: Account, contract: Contract, terms: RuleTerms) -> int:
-    """PRO-3: what was billed beyond the cancellation comes back as a credit transaction.
+    """PRO-3: what was billed beyond the cancellation comes back as a credit transaction."""
+    unused = unused_days(contract, terms)
+    for invoice, part in unused:
+        _credit_invoice(account, contract, invoice, part)
+    return len(unused)
 
-    A pre-paid period in course is given back only if the organization says so (PRO-1).
+
+def unused_days(
+    contract: Contract, terms: RuleTerms, *, emitted: Sequence[Invoice] | None = None
+) -> list[tuple[Invoice, proration.Proration]]:
+    """Emitted invoices of the rule that bill days after the cancellation, and that part of each.
+
+    A pre-paid period in course is given back only if the organization says so (PRO-1). `emitted`
+    are the rule's `emitted_invoices`, where the caller has them.
     """
     cancel = contract.cancel_date
     assert cancel is not None
-    profile = OrganizationProfile.objects.filter(party_id=terms.organization_id).first()
-    refunds_current = terms.post_paid or (profile is not None and profile.refund_unused_days)
-    billed = [
-        invoice
-        for invoice in Invoice.objects.filter(
-            rule_id=terms.id,
-            state__in=(Invoice.State.TO_RECEIVE, Invoice.State.RECEIVED),
-            end_date__gt=cancel,
-            is_final=False,
-        ).prefetch_related("lines")
-        if invoice.start_date is not None and (refunds_current or invoice.start_date > cancel)
+    if emitted is None:
+        emitted = list(emitted_invoices([terms.id], since=cancel + _ONE_DAY))
+    return [
+        (invoice, _unused(invoice, cancel))
+        for invoice in emitted
+        if invoice.start_date is not None
+        and invoice.end_date is not None
+        and invoice.end_date > cancel
+        and (terms.refunds_unused or terms.post_paid or invoice.start_date > cancel)
     ]
-    for invoice in billed:
-        _credit_invoice(account, contract, invoice, cancel)
-    return len(billed)
 
 
-def _credit_invoice(account: Account, contract: Contract, invoice: Invoice, cancel: date) -> None:
+def _unused(invoice: Invoice, cancel: date) -> proration.Proration:
     assert invoice.start_date is not None
     assert invoice.end_date is not None
     period = proration.BilledPeriod(
         invoice.start_date, invoice.end_date, tuple(line.value for line in invoice.lines.all())
     )
     (unused,) = proration.unused_credit([period], cancel_date=cancel)
+    return unused
+
+
+def _credit_invoice(
+    account: Account, contract: Contract, invoice: Invoice, unused: proration.Proration
+) -> None:
     Transaction.objects.create(
         account=account,
         customer_id=invoice.customer_id,

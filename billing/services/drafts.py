@@ -285,6 +285,7 @@ def _insert_receivables(invoice: Invoice, parcels: Sequence[_Parcel]) -> None:
             payment_value=parcel.payment,
             open_principal=parcel.payment,
             created_at=invoice.created_at,
+            **invoice.told_to_receivables,
         )
         for position, parcel in enumerate(parcels, start=1)
     )

@@ -26,6 +26,7 @@ from billing.models import (
     RunEntry,
     ScheduledUpdate,
 )
+from billing.selectors.endings import ends_before
 from billing.selectors.templates import default_template_versions, version_for
 from billing.services import outbox
 from billing.services.dunning.suspensions import emission_blocked
@@ -125,6 +126,10 @@ def obstacles() -> dict[str, tuple[Q, str]]:
             "contrato inadimplente: a emissão automática está suspensa",
         ),
         "regua": (emission_blocked(), "a régua de cobrança bloqueou novas emissões do contrato"),
+        "encerrado": (
+            ends_before("issue_date"),
+            "o cliente pediu o cancelamento e o contrato termina antes desta emissão",
+        ),
         "sem_documento": (Q(customer__document=""), "o cliente não tem CPF nem CNPJ"),
         "reajuste": (Q(Exists(pending)), "há reajuste a aplicar antes desta emissão"),
     }

@@ -17,7 +17,7 @@ from billing.models import Contract, Invoice
 from billing.services.attachments import drop_files, save_attachments
 from billing.services.drafts import minimum_receivable
 from billing.services.invoice_lines import write_services
-from billing.services.invoice_parcels import split_amounts, write_receivables
+from billing.services.invoice_parcels import follow_invoice, split_amounts, write_receivables
 from billing.services.invoice_plan import Plan, draft_of, plan_edit, plan_invoice
 from billing.services.invoice_values import check_allowed, refold
 from billing.services.invoices import create_invoice
@@ -169,3 +169,5 @@ def _save(plan: Plan) -> None:
         write_services(plan.services)
     if plan.is_repriced or parcels.is_touched:
         write_receivables(invoice, parcels, at=clock.now())
+    if plan.invoice.issue_date != parcels.rows[0].invoice_date:
+        follow_invoice(invoice)

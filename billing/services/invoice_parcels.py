@@ -141,7 +141,16 @@ def write_receivables(invoice: Invoice, plan: Parcels, *, at: datetime) -> None:
     new = [row for row in plan.rows if row.pk is None]
     for row in new:
         row.created_at = at
+        for name, value in invoice.told_to_receivables.items():
+            setattr(row, name, value)
     names = ("position", "due_date", "original_due_date", "value", "gross_value", "payment_value")
     if kept:
         Receivable.objects.bulk_update(kept, (*names, "open_principal"))
     Receivable.objects.bulk_create(new)
+
+
+def follow_invoice(invoice: Invoice) -> None:
+    """Its receivables are found by its present issue date."""
+    invoice.receivables.exclude(invoice_date=invoice.issue_date).update(
+        invoice_date=invoice.issue_date
+    )

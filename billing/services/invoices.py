@@ -34,6 +34,7 @@ from billing.selectors.templates import default_template_versions, version_for
 from billing.services import note_cancellation
 from billing.services.charge_closing import close_charges
 from billing.services.drafts import InvoiceDraft, LineDraft, write_invoice
+from billing.services.invoice_parcels import follow_invoice
 from billing.services.note_schedule import plan_notes
 from billing.services.numbering import take_numbers
 from billing.services.outbox import Event, announce
@@ -243,6 +244,7 @@ def approve_invoice(
     with refusing(CannotApprove):
         invoice.approve(today=today or clock.today(account.time_zone))
     invoice.save()
+    follow_invoice(invoice)
     announce(invoice, Event.UPDATE)
     after = {"issue_date": invoice.issue_date}
     record(

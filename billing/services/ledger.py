@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from accounts.models import Account
 from billing.engine.late_charges import LateTerms, late_charges
@@ -144,10 +144,35 @@ def uses_credit(account: Account) -> bool:
     return bool(profiles.exists())
 
 
+class Priced(Protocol):
+    """A receivable, or what a list has read of one."""
+
+    @property
+    def pk(self) -> int: ...
+
+    @property
+    def due_date(self) -> date: ...
+
+    @property
+    def open_principal(self) -> Decimal: ...
+
+    @property
+    def paid_fine(self) -> Decimal: ...
+
+    @property
+    def paid_interest(self) -> Decimal: ...
+
+    @property
+    def charged_until(self) -> date | None: ...
+
+    @property
+    def grace_until(self) -> date | None: ...
+
+
 # --- what it costs -----------------------------------------------------------------------------
 
 
-def owed(receivable: Receivable, *, on: date, terms: LateTerms, calendar: Calendar) -> Part:
+def owed(receivable: Priced, *, on: date, terms: LateTerms, calendar: Calendar) -> Part:
     """What a receivable costs when it is paid on `on` (LATE-1, MN-2).
 
     What a payment too small for all fine and interest gave to them is not asked for again.
@@ -159,6 +184,7 @@ def owed(receivable: Receivable, *, on: date, terms: LateTerms, calendar: Calend
         terms=terms,
         calendar=calendar,
         charged_until=receivable.charged_until,
+        grace_until=receivable.grace_until,
     )
     fine, interest = found.fine, found.interest
     if (fine or interest) and (receivable.paid_fine or receivable.paid_interest):
@@ -167,9 +193,9 @@ def owed(receivable: Receivable, *, on: date, terms: LateTerms, calendar: Calend
     return Part(receivable.open_principal, fine, interest)
 
 
-def _paid_since(receivable: Receivable) -> Part:
+def _paid_since(receivable: Priced) -> Part:
     """Fine and interest paid after the last payment that reached the principal."""
-    standing = PaymentAllocation.objects.filter(receivable=receivable, reversed_at=None)
+    standing = PaymentAllocation.objects.filter(receivable_id=receivable.pk, reversed_at=None)
     if receivable.charged_until is not None:
         standing = standing.filter(payment__received_on__gt=receivable.charged_until)
     sums = [(row.fine, row.interest) for row in standing.only("fine", "interest")]

@@ -82,6 +82,28 @@ def make_link(
     return link
 
 
+@transaction.atomic
+def share(invoice: Invoice, *, actor: Actor) -> InvoiceLink:
+    """The link that a customer's user passes on (P07): one of their own for each invoice."""
+    known = shared_by(invoice, actor)
+    link = make_link(invoice, recipient=actor.label)
+    if known is None or known.pk != link.pk:
+        told = {"link": link.pk, "recipient": link.recipient}
+        record(
+            invoice.account, actor=actor, action="link_publico.criado", target=invoice, after=told
+        )
+    return link
+
+
+def shared_by(invoice: Invoice, actor: Actor) -> InvoiceLink | None:
+    """The link that they have shared already, while it works."""
+    mine = InvoiceLink.objects.of(invoice.account).filter(
+        invoice=invoice, recipient=actor.label, revoked_at=None, expires_at__gt=clock.now()
+    )
+    found: InvoiceLink | None = mine.order_by("id").last()
+    return found
+
+
 def _expiry(invoice: Invoice) -> datetime:
     """The end of the last day on which the link works, in the account's zone."""
     account = invoice.account

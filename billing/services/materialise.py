@@ -94,6 +94,8 @@ RECEIVABLE_COLUMNS = (
     "open_principal",
     "state",
     "created_at",
+    "listed_for",
+    "invoice_date",
 )
 _ZERO = Decimal("0.00")
 
@@ -321,7 +323,8 @@ def receivable_rows(
     for pk, item in numbered:
         for position, (day, percent, amount) in enumerate(item.parcels, start=1):
             yield (
-                account_id, pk, position, day, day, percent, amount, amount, amount, state, now
+                account_id, pk, position, day, day, percent, amount, amount, amount, state, now,
+                item.rule.organization_id if item.rule.contract_id else None, item.issue,
             )  # fmt: skip
 
 

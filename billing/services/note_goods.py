@@ -36,7 +36,7 @@ def goods_body(source: Source, *, now: datetime) -> Body:
         "modalidade_frete": "9",
         "informacoes_adicionais_contribuinte": _told(source),
     }
-    return filled(body | _buyer(source.customer)) | {
+    return filled(body | _buyer(source)) | {
         "items": [_item(source, n, row, outside) for n, row in enumerate(source.lines, start=1)],
         "formas_pagamento": [{"forma_pagamento": "99", "descricao_pagamento": "Fatura",
                               "valor_pagamento": f"{source.invoice.gross_value:.2f}"}],
@@ -59,7 +59,8 @@ def _is_taxpayer(customer: Party) -> bool:
     return is_legal(customer) and bool(only_digits(customer.state_inscription))
 
 
-def _buyer(customer: Party) -> Body:
+def _buyer(source: Source) -> Body:
+    customer = source.customer
     document = "cpf_destinatario" if len(customer.document) == 11 else "cnpj_destinatario"
     return {
         document: customer.document,
@@ -76,7 +77,7 @@ def _buyer(customer: Party) -> Body:
         "municipio_destinatario": customer.city,
         "uf_destinatario": customer.state,
         "cep_destinatario": customer.zipcode,
-        "email_destinatario": customer.nfse_email or customer.email,
+        "email_destinatario": (customer.nfse_email or customer.email) if source.is_told else "",
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.models import NfseTemplate, Party
+from billing.models import NfseTemplate
 from billing.services.note_source import (
     Body,
     Source,
@@ -38,7 +38,7 @@ def municipal(source: Source, local: datetime) -> Body:
                 "inscricao_municipal": company.inscricao_municipal,
                 "codigo_municipio": provider_city(source.case),
             },
-            "tomador": _municipal_taker(source.customer),
+            "tomador": _municipal_taker(source),
             "servico": _municipal_service(source),
         }
         | nature(template)
@@ -46,7 +46,8 @@ def municipal(source: Source, local: datetime) -> Body:
     )
 
 
-def _municipal_taker(customer: Party) -> Body:
+def _municipal_taker(source: Source) -> Body:
+    customer = source.customer
     if not customer.document:
         return {}
     return {
@@ -54,7 +55,7 @@ def _municipal_taker(customer: Party) -> Body:
         "razao_social": name_of(customer, 115),
         "inscricao_municipal": only_digits(customer.city_inscription),
         "telefone": only_digits(customer.phone)[:11],
-        "email": email_of(customer),
+        "email": email_of(source),
         "endereco": {
             "logradouro": customer.address[:125],
             "numero": customer.number[:10],

@@ -122,7 +122,7 @@ def _taker(source: Source) -> Body:
         "razao_social_tomador": name_of(customer, 150),
         "inscricao_municipal_tomador": customer.city_inscription,
         "telefone_tomador": only_digits(customer.phone),
-        "email_tomador": email_of(customer),
+        "email_tomador": email_of(source),
     }
     city = city_of(customer)
     if not (city and customer.zipcode and customer.address and customer.district):

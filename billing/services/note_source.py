@@ -29,6 +29,7 @@ class Source:
     replaces: str = ""  # key of the national note, or number of the RPS
     replaces_series: str = ""
     reason: str = ""
+    is_told: bool = True  # its customer wants to be written to about notes (P18)
 
     @property
     def template(self) -> NfseTemplate:
@@ -72,8 +73,14 @@ def competence(invoice: Invoice, on: date) -> date:
     return min(invoice.accrual_date or invoice.issue_date, on)
 
 
-def email_of(customer: Party) -> str:
-    """Where the note is sent: a company's own address for notes, a person's if it agreed."""
+def email_of(source: Source) -> str:
+    """Where the note is sent: a company's own address for notes, a person's if it agreed.
+
+    "" for a customer who turned these notices off (P18).
+    """
+    customer = source.customer
+    if not source.is_told:
+        return ""
     if customer.kind == Party.Kind.PERSON:
         return customer.email if customer.allow_email_on_nfse else ""
     return customer.nfse_email or customer.email

@@ -20,6 +20,7 @@ from billing.models import (
 from billing.services.issuers import issuers_of
 from billing.services.note_source import Source
 from billing.services.note_taxes import GROUP_OF, Case, Taxed, tax
+from billing.services.preferences import Event, unwilling
 from billing.services.withholdings import cases_of
 from fiscal.models import ServiceNote
 from fiscal.taxes.withholding import LAW, RULE, Line, Part
@@ -39,6 +40,7 @@ def sources_of(notes: Sequence[InvoiceNote]) -> dict[int, Source | str]:
     companies = issuers_of(invoice.organization for invoice in invoices.values())
     lines, dates = _lines(ids), _due_dates(ids)
     rows = withholdings_of(ids)
+    silent = unwilling({row.customer_id for row in invoices.values()}, Event.NOTE)
     found: dict[int, Source | str] = {}
     for note in notes:
         invoice = invoices[note.invoice_id]
@@ -49,7 +51,10 @@ def sources_of(notes: Sequence[InvoiceNote]) -> dict[int, Source | str]:
             found[note.pk] = NO_ISSUER.format(cnpj_mask(invoice.organization.document))
         else:
             taxed = taxed_of(invoice, case, rows.get(invoice.pk, []))
-            source = Source(invoice, case, taxed, company, lines[invoice.pk], dates[invoice.pk])
+            source = Source(
+                invoice, case, taxed, company, lines[invoice.pk], dates[invoice.pk],
+                is_told=invoice.customer_id not in silent,
+            )  # fmt: skip
             found[note.pk] = _replacing(source, note)
     return found
 

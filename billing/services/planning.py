@@ -73,6 +73,8 @@ class RuleTerms:
     parked_reason: str
     options: tuple[Any, ...]
     fold: str
+    min_payment_days: int = 0
+    refunds_unused: bool = False
     services: list[Service] = field(default_factory=list)
 
     @property
@@ -119,6 +121,8 @@ _COLUMNS = (
     "next_occurrence",
     "contract__organization__profile__extra_holidays",
     "contract__organization__profile__minimum_receivable",
+    "contract__organization__profile__min_payment_days",
+    "contract__organization__profile__refund_unused_days",
     "parked_reason",
     "contract__party__fold",
     *BillingOptions.OPTION_FIELDS,
@@ -149,7 +153,7 @@ def _terms(row: Sequence[Any]) -> RuleTerms:
         pk, contract, organization, customer, title, gross, init, unit, months, end,
         charge_type, day_number, day_quantity, due_months, business, parcels,
         locked, preferred, accrual, charging, next_n, next_occurrence,
-        holidays, minimum, parked, customer_fold, *options,
+        holidays, minimum, min_days, refunds, parked, customer_fold, *options,
     ) = row  # fmt: skip
     return RuleTerms(
         id=pk,
@@ -172,6 +176,8 @@ def _terms(row: Sequence[Any]) -> RuleTerms:
         parked_reason=parked,
         options=tuple(options),
         fold=f"{fold(title or options[0][:200])} {customer_fold}",
+        min_payment_days=min_days or 0,
+        refunds_unused=bool(refunds),
     )
 
 
@@ -246,7 +252,7 @@ def plan(rule: RuleTerms, dates: Iterable[tuple[int, date]]) -> Iterator[Planned
     shares = _shares(rule, total)
     for n, issue in dates:
         start, end = _period(rule, n, issue)
-        dues = _due_dates(rule.due_terms, issue, rule.calendar, rule.preferred_day)
+        dues = due_dates_of(rule, issue)
         yield PlannedInvoice(
             rule=rule,
             n=n,
@@ -284,9 +290,19 @@ def _period_days(schedule: sch.Schedule, n: int) -> tuple[date, date]:
     return period_of(schedule, n)
 
 
+def due_dates_of(rule: RuleTerms, issue: date) -> tuple[date, ...]:
+    """When the parcels of an invoice of the rule, issued on that day, fall due."""
+    days = rule.min_payment_days
+    return _due_dates(rule.due_terms, issue, rule.calendar, rule.preferred_day, days)
+
+
 @lru_cache(maxsize=50_000)
 def _due_dates(
-    terms: due.DueTerms, issue: date, calendar: Calendar, preferred: int | None
+    terms: due.DueTerms, issue: date, calendar: Calendar, preferred: int | None, min_days: int
 ) -> tuple[date, ...]:
     """Most rules of a tenant share a few terms, and all share the calendar."""
-    return tuple(due.due_dates(terms, issue=issue, calendar=calendar, preferred_day=preferred))
+    return tuple(
+        due.due_dates(
+            terms, issue=issue, calendar=calendar, preferred_day=preferred, min_days=min_days
+        )
+    )

@@ -31,6 +31,7 @@ from billing.models import (
     RunEntry,
     ScheduledUpdate,
 )
+from billing.selectors.endings import ends_before
 from billing.services.materialise import ENTRY_COLUMNS
 from lib import clock
 from lib.bulk import insert_rows, update_rows
@@ -82,12 +83,13 @@ def due_clauses(account: Account, *, until: date) -> QuerySet[ScheduledUpdate]:
 
     A parked or paused rule that lags behind waits: executing first would give its missed
     occurrences, older than the readjustment, the new price. A cancelled contract is readjusted up
-    to its last day, for what is still to be emitted of it.
+    to its last day, for what is still to be emitted of it, and so is one that is to end.
     """
     return ScheduledUpdate.objects.filter(
         Q(rule__next_occurrence=None) | Q(rule__next_occurrence__gt=F("execution_date")),
         ~Q(rule__contract__status=Contract.Status.CANCELLED)
         | Q(execution_date__lte=F("rule__contract__cancel_date")),
+        ~ends_before("execution_date", contract="rule__contract_id"),
         rule__account=account,
         execution_date__lte=until,
     )

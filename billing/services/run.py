@@ -16,6 +16,7 @@ from django.db.models import Count, Exists, OuterRef, Sum
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, Actor, record
 from billing.models import BillingRun, Contract, InvoiceRule, RunEntry
+from billing.services.carrying_out import carry_out
 from billing.services.contracts import create_finals, refresh_overdue, unfinished
 from billing.services.emission import emit_due, emittable, explain_waiting
 from billing.services.materialise import ENTRY_COLUMNS, due_rules, extend
@@ -50,6 +51,8 @@ def run_billing(
 ) -> BillingRun:
     """Extend horizons, readjust, bill the end of cancelled contracts, then emit what is due.
 
+    Contracts that their customers have ended are cancelled first, where their last day is over.
+
     The order matters: occurrences exist before a readjustment changes those it reaches, and every
     price is settled before anything is emitted. Each step works in batches that commit whole, so a
     run may be repeated, overlap another or be killed anywhere: the next one finishes the work.
@@ -68,6 +71,7 @@ def run_billing(
 def _steps(run: BillingRun, request: RunRequest, listener: Listener) -> list[int]:
     """The four steps; answers the invoices that the database refused to emit."""
     account, until, today = request.account, request.until, request.today
+    carry_out(account, today=today)
     n_rules = due_rules(account, max(until, today)).count()
     extend(
         account,

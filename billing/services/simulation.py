@@ -24,6 +24,7 @@ from billing.models import (
     ScheduledUpdate,
     Suspension,
 )
+from billing.selectors.endings import due_endings, endings_by_contract, ends_before
 from billing.services.contracts import final_lines, minimum_term_fine, unfinished
 from billing.services.emission import emittable, obstacles, waiting
 from billing.services.materialise import Context, due_rules, plan_rule, without_existing
@@ -86,7 +87,7 @@ def simulate(account: Account, *, until: date, today: date) -> Simulation:
     factors = _factors(account, until, result)
     _existing(account, until, factors, result)
     _to_create(account, until, today, factors, result)
-    _finals(account, until, result)
+    _finals(account, until, today, result)
     _previous_month(account, until, result)
     _name_customers(result)
     return result
@@ -98,6 +99,7 @@ def _factors(account: Account, until: date, result: Simulation) -> Factors:
     clauses = ScheduledUpdate.objects.filter(
         ~Q(rule__contract__status=Contract.Status.CANCELLED)
         | Q(execution_date__lte=F("rule__contract__cancel_date")),
+        ~ends_before("execution_date", contract="rule__contract_id"),
         rule__account=account,
         execution_date__lte=until,
     ).select_related("rule")
@@ -178,8 +180,12 @@ def _to_create(
     while chunk := load_terms(rules.filter(id__gt=last).order_by("id")[:_RULES_PER_READ]):
         last = chunk[-1].id
         plans = without_existing(list(_plans(chunk, context, result)))
-        ready = _ready_contracts({item.rule.contract_id for item in plans})
+        contract_ids = {item.rule.contract_id for item in plans}
+        ready, ends = _ready_contracts(contract_ids), endings_by_contract(account, contract_ids)
         for item in plans:
+            end = ends.get(item.rule.contract_id)
+            if end is not None and item.issue > end.effective_on:
+                continue  # the customer was told that nothing is billed for it
             steps = factors.get(item.rule.id, [])
             own = {step[1] for step in steps if step[1] is not None}
             total = sum((_raised(s, item.issue, steps, own) for s in item.rule.services), _ZERO)
@@ -210,8 +216,8 @@ def _ready_contracts(ids: set[int]) -> set[int]:
     )
 
 
-def _finals(account: Account, until: date, result: Simulation) -> None:
-    for contract in unfinished(account, until=until):
+def _finals(account: Account, until: date, today: date, result: Simulation) -> None:
+    for contract in [*unfinished(account, until=until), *_ended(account, today)]:
         fine = minimum_term_fine(contract)
         for terms in load_terms(InvoiceRule.objects.filter(contract=contract).order_by("id")):
             total = sum((line.value for line in final_lines(contract, terms) + fine), _ZERO)
@@ -221,6 +227,20 @@ def _finals(account: Account, until: date, result: Simulation) -> None:
                 result.finals_total += total
                 if terms.options[_MANAGEMENT] == Management.AUTOMATIC:
                     result.emit(terms.customer_id, total)
+
+
+def _ended(account: Account, today: date) -> list[Contract]:
+    """Contracts that the run would cancel first, as they would be then."""
+    found = []
+    for row in due_endings(account, today=today).select_related("contract"):
+        contract = row.contract
+        if contract.status == Contract.Status.CANCELLED:
+            continue
+        if contract.registration_method == Contract.Registration.SUBSCRIPTION:
+            continue  # those owe only what was emitted
+        contract.cancel_date = row.effective_on
+        found.append(contract)
+    return found
 
 
 def _previous_month(account: Account, until: date, result: Simulation) -> None:

@@ -197,7 +197,7 @@ def _renew(company: Company, body: dict[str, Any], *, at: datetime) -> None:
 
 
 def _certificate(body: dict[str, Any], *, at: datetime) -> dict[str, str]:
-    made = _authority().issue_pfx(
+    made = authority().issue_pfx(
         body["cnpj"],
         body["nome"].upper(),
         _PASSWORD,
@@ -210,7 +210,7 @@ def _certificate(body: dict[str, Any], *, at: datetime) -> dict[str, str]:
     }
 
 
-def _authority() -> Authority:
+def authority() -> Authority:
     """The one that the sandbox uses by default."""
     return make_authority(Path(settings.DATA_DIR) / "sandbox" / "ca")
 

@@ -22,6 +22,7 @@ from billing.api.crm import pdf_response
 from billing.documents.cache import PdfFailed, invoice_pdf
 from billing.models import InvoiceLink
 from billing.selectors.payment_offers import offers_of
+from billing.selectors.situations import WORDS
 from billing.services import links
 from billing.services.emails.manual import send_new_link
 from billing.services.links import LinkState
@@ -36,15 +37,6 @@ ENDED = {
     LinkState.REVOKED: "Este link foi desativado.",
 }
 RENEWED = "Enviamos um novo link para o e-mail de cobrança."
-STATES = {
-    "aberta": "Em aberto",
-    "vencida": "Vencida",
-    "processando": "Pagamento em processamento",
-    "paga": "Paga",
-    "reembolsada": "Reembolsada",
-    "anulada": "Anulada – não pague",
-    "cancelada": "Cancelada – não pague",
-}
 View = Callable[Concatenate[HttpRequest, InvoiceLink, P], HttpResponseBase]
 
 
@@ -90,7 +82,7 @@ def show(request: HttpRequest, link: InvoiceLink) -> HttpResponse:
         "portal/fatura_publica.html",
         {
             "page": page,
-            "estado_texto": STATES[page.estado],
+            "estado_texto": WORDS[page.estado],
             "base": base_of(link),
             "offers": offers_of(link.invoice),
             "can_pay": "pagar" in link.scopes,

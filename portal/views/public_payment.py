@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.models import Charge, InvoiceLink, Payment, Receivable
+from billing.models import Charge, InvoiceLink, Receivable
 from billing.services import links
-from billing.services.boletos.copies import SecondCopy, look
-from billing.services.boletos.issue import issue_boleto
+from billing.services.boletos.copies import look
 from billing.services.boletos.printing import invoice_boletos
-from billing.services.boletos.reissue import reissue
-from billing.services.payments.card_checks import cancel_attempt, check_payment
 from billing.services.payments.card_hosted import open_card_page
 from billing.services.pix.issue import issue_pix
-from billing.services.pix.looking import look_now
-from lib.br import date_br, parse_date
 from lib.errors import DomainError, GatewayRefused, GatewayUnavailable
+from portal import paying_acts
 from portal.pages import guarded, private_page
+from portal.paying_acts import NO_ANSWER, NOTHING_YET, PIX_LATER
 from portal.public_invoice import public_invoice
 from portal.views.public_link import address_of, base_of, note, told, with_link
-
-REGISTERING = "O boleto está em registro no banco. Tente novamente em alguns minutos."
-MADE = "Boleto de vencimento {due} pronto."
-PIX_LATER = "O Pix está em registro no banco. Tente novamente em alguns minutos."
-NO_ANSWER = "O banco ou a operadora não respondeu. Nada mudou; tente de novo em instantes."
-NOTHING_YET = "Ainda não recebemos a confirmação do pagamento."
 
 
 def parcel_of(link: InvoiceLink, position: int) -> Receivable:
@@ -71,6 +60,7 @@ def second_copy(request: HttpRequest, link: InvoiceLink, position: int) -> HttpR
         "copy": found,
         "base": base_of(link),
         "position": position,
+        "can_download": "baixar" in link.scopes,
         "is_sandbox": link.account.is_sandbox,
     }
     return private_page(request, "portal/segunda_via.html", context)
@@ -78,28 +68,12 @@ def second_copy(request: HttpRequest, link: InvoiceLink, position: int) -> HttpR
 
 def _made(request: HttpRequest, link: InvoiceLink, receivable: Receivable) -> HttpResponse:
     """The boleto that was asked for, or the one that is still good."""
-    found = look(receivable.pk, account=link.account)
     actor = links.visitor(link, ip=address_of(request))
-    if found.charge is None and not found.is_overdue:
-        charge = issue_boleto(receivable.pk, account=link.account, actor=actor)
-    else:
-        due = _chosen(request.POST.get("vencimento", ""), found)
-        charge = reissue(receivable.pk, due, account=link.account, actor=actor).charge
-    is_ready = charge.state == Charge.State.OPEN
-    messages.success(
-        request,
-        MADE.format(due=date_br(charge.due_date)) if is_ready else REGISTERING,
-        extra_tags="ok" if is_ready else "atencao",
-    )
+    chosen = request.POST.get("vencimento", "")
+    charge = paying_acts.make_boleto(receivable, chosen, account=link.account, actor=actor)
+    text, kind = paying_acts.told_boleto(charge)
+    messages.success(request, text, extra_tags=kind)
     return HttpResponseRedirect(base_of(link))
-
-
-def _chosen(text: str, found: SecondCopy) -> date:
-    """The day of the form; without a readable one the first that is offered."""
-    try:
-        return parse_date(text)
-    except ValueError:
-        return found.choices[0].due if found.choices else found.bank_value.due
 
 
 @require_POST
@@ -143,8 +117,7 @@ def give_up(request: HttpRequest, link: InvoiceLink, position: int) -> HttpRespo
     receivable = parcel_of(link, position)
     actor = links.visitor(link, ip=address_of(request))
     try:
-        for payment in receivable.payments.filter(state=Payment.State.REQUIRES_ACTION):
-            cancel_attempt(payment.pk, account=link.account, actor=actor)
+        paying_acts.give_up(receivable, account=link.account, actor=actor)
     except DomainError as error:
         return told(request, link, error)
     except (GatewayRefused, GatewayUnavailable):
@@ -156,21 +129,13 @@ def give_up(request: HttpRequest, link: InvoiceLink, position: int) -> HttpRespo
 @with_link("pagar")
 def refresh(request: HttpRequest, link: InvoiceLink) -> HttpResponse:
     """Ask the providers about what is under way, for somebody who has just paid."""
-    before = link.invoice.paid_total
-    receivables = list(link.invoice.receivables.all())
     try:
-        for payment in Payment.objects.filter(
-            receivable__in=receivables, state__in=Payment.IN_FLIGHT
-        ):
-            check_payment(payment.pk, actor=links.visitor(link, ip=address_of(request)))
-        for charge in Charge.objects.filter(
-            receivable__in=receivables, kind=Charge.Kind.PIX, state=Charge.State.OPEN
-        ):
-            look_now(charge.pk)
+        is_new = paying_acts.refresh(
+            link.invoice, actor=links.visitor(link, ip=address_of(request))
+        )
     except (GatewayRefused, GatewayUnavailable):
         messages.warning(request, NO_ANSWER, extra_tags="atencao")
         return HttpResponseRedirect(base_of(link))
-    link.invoice.refresh_from_db(fields=["paid_total"])
-    if link.invoice.paid_total == before:
+    if not is_new:
         messages.info(request, NOTHING_YET, extra_tags="info")
     return HttpResponseRedirect(reverse("public-invoice", args=[links.token_of(link)]))

@@ -21,9 +21,10 @@
     });
   });
   document.querySelectorAll("form[data-uma-vez]").forEach(function (form) {
-    form.addEventListener("submit", function () {
-      const button = form.querySelector("button[type=submit]");
-      if (!button || form.dataset.enviado) return;
+    form.addEventListener("submit", function (event) {
+      if (form.dataset.enviado) return event.preventDefault();
+      const button = event.submitter || form.querySelector("button[type=submit]");
+      if (!button) return;
       form.dataset.enviado = "sim";
       // After the browser has gathered the fields.
       setTimeout(function () {

@@ -56,7 +56,7 @@ def measure(lab: Lab) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         payload = Path(folder) / "payload.json"
         payload.write_text(json.dumps(counts.pop("payload")), encoding="utf-8")
-        with _server(payload, engine) as port:
+        with server(payload, engine) as port:
             yield from _lists(port, at, counts, lab.size(1_600, 16), has_target)
             yield from _creation(port, at, lab.size(400, 8), has_target)
 
@@ -210,7 +210,7 @@ def queries(*, at: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _server(payload: Path, engine: str) -> Iterator[int]:
+def server(payload: Path, engine: str) -> Iterator[int]:
     """Gunicorn as `./dev run` starts it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -20,10 +20,20 @@ class Call:
     tell: Callable[[float, bytes], None] | None = None
 
 
-def call(method: str, path: str, *, token: str = "", body: bytes = b"", status: int = 200) -> Call:
+def call(
+    method: str,
+    path: str,
+    *,
+    token: str = "",
+    cookie: str = "",
+    body: bytes = b"",
+    status: int = 200,
+) -> Call:
     head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
     if token:
         head.append(f"Authorization: Token token={token}")
+    if cookie:
+        head.append(f"Cookie: {cookie}")
     if body:
         head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     return Call("\r\n".join([*head, "", ""]).encode() + body, status)

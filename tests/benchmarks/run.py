@@ -19,7 +19,17 @@ from benchmarks.lab import POSTGRES, SQLITE, CaseFailed, Lab, set_up  # noqa: E4
 
 set_up()
 
-from benchmarks import api, fiscal, lists, nfse, payments, pdf, spreadsheet, writing  # noqa: E402
+from benchmarks import (  # noqa: E402
+    api,
+    fiscal,
+    lists,
+    nfse,
+    payments,
+    pdf,
+    portal,
+    spreadsheet,
+    writing,
+)
 from benchmarks.report import Row, as_json, as_table  # noqa: E402
 
 SUBJECTS: dict[str, Callable[[Lab], Iterator[Row]]] = {
@@ -32,6 +42,7 @@ SUBJECTS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "fiscal": fiscal.measure,
     "nfse": nfse.measure,
     "payments": payments.measure,
+    "portal": portal.measure,
 }
 
 

@@ -32,11 +32,15 @@ from accounts.admin_base import TenantAdmin
 from accounts.models import (
     Account,
     ApiToken,
+    Attempt,
     AuditEvent,
     Heartbeat,
     Membership,
+    RecoveryCode,
+    SecondFactor,
     TaskCall,
     User,
+    UserSession,
     WebhookEndpoint,
 )
 from accounts.services.audit import SYSTEM
@@ -58,6 +62,8 @@ from billing.models import (
     EmailTemplate,
     FinancialAccount,
     GatewayAccount,
+    HelpArticle,
+    Invitation,
     Invoice,
     InvoiceRule,
     NfseTemplate,
@@ -84,18 +90,25 @@ ONE_ROLE_ON_BOTH_ENGINES = (
 ADDED = {
     ApiToken, BankAgreement, ChargeTemplate, CnabFile, Company, Contact, CustomerAccess,
     DocumentTemplate, DocumentTemplateVersion, DunningPause, EmailSuppression, EmailTemplate,
-    FinancialAccount, GatewayAccount, Membership, NfseTemplate, NotificationRuler, Party,
-    ServiceItem, Transaction, User, WebhookEndpoint,
+    FinancialAccount, GatewayAccount, HelpArticle, Invitation, Membership, NfseTemplate,
+    NotificationRuler, Party, ServiceItem, Transaction, User, WebhookEndpoint,
 }  # fmt: skip
 SHARED = {
+    Attempt,
     AuthorityStatus,
     Consumption,
-    MunicipalParameter,
     Heartbeat,
+    MunicipalParameter,
     PriceIndexValue,
+    RecoveryCode,
+    SecondFactor,
     TaskCall,
+    UserSession,
 }  # of no account, so in nobody's trail
-DELETED = {Contact, CustomerAccess, EmailSuppression, Membership, Transaction, WebhookEndpoint}
+DELETED = {
+    Contact, CustomerAccess, EmailSuppression, HelpArticle, Membership, Transaction,
+    WebhookEndpoint,
+}  # fmt: skip
 CONFIGURED = {WebhookEndpoint}  # not by who may only resend
 APPS = ("accounts", "billing", "fiscal")
 OURS = [m for app in APPS for m in apps.get_app_config(app).get_models()]

@@ -26,8 +26,8 @@ from billing.models import (
     EmailTemplate,
     FinancialAccount,
     Invoice,
+    InvoiceNote,
     InvoiceRule,
-    Nfse,
     NfseTemplate,
     NumberSeries,
     OrganizationProfile,
@@ -234,7 +234,7 @@ def test_a_reset_rebuilds_the_account_and_leaves_the_others_alone(demo, account)
     assert User.objects.get(email="admin@demo.test").check_password("Demo!2026-ok")
     assert InvoiceRule.objects.of(demo).count() == 5
     assert EmailTemplate.objects.of(demo).count() == 2
-    assert not Nfse.objects.of(demo).exists()
+    assert [note.number for note in InvoiceNote.objects.of(demo)] == ["501"]
     assert set(NumberSeries.objects.filter(organization__account=demo).values_list(
         "code", "next_number"
     )) == {("1", 1011), ("2", 2261)}  # fmt: skip

@@ -45,6 +45,8 @@ BREAKS = [
     ("INV-3", lambda: Receivable.objects.filter(invoice__number=1).delete()),
     ("INV-4", lambda: Receivable.objects.filter(position=1).update(open_principal=Decimal("0.01"))),
     ("INV-8", lambda: NumberSeries.objects.update(next_number=9)),
+    ("SRCH-1", lambda: Receivable.objects.filter(position=1).update(listed_for=None)),
+    ("SRCH-1", lambda: Receivable.objects.filter(position=1).update(invoice_date="2020-01-01")),
     ("SM-1", lambda: Receivable.objects.filter(invoice__number=1).update(state="to_emit")),
 ]
 

@@ -68,6 +68,14 @@ def test_the_secret_part_of_a_hook_never_reaches_a_line(written):
     assert "segredo-do-banco" not in json.dumps(line)
 
 
+@pytest.mark.parametrize("door", ["/central/convite/", "/central/senha/redefinir/", "/p/f/"])
+def test_the_token_in_an_address_of_customers_never_reaches_a_line(written, door):
+    logging.getLogger("django.request").error("Internal Server Error: %sabc-Dé_9.x/pdf/", door)
+
+    (line,) = written()
+    assert line["event"] == f"Internal Server Error: {door}{REDACTED}"
+
+
 def test_the_request_object_never_reaches_a_line(written):
     request = RequestFactory().get("/?cpf=12345678909")
 

@@ -9,14 +9,24 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 from django.utils.timezone import timedelta
+from support.boletos import agreement_with, open_boleto
 from support.invoices import emitted_invoice
 
 from accounts.models import AuditEvent
 from accounts.services.audit import SYSTEM
-from billing.models import EmailMessage, Invoice, InvoiceLink, Receivable
+from billing.models import (
+    EmailMessage,
+    EmailSuppression,
+    Invoice,
+    InvoiceLink,
+    Party,
+    Receivable,
+)
+from billing.services.emails.suppressions import suppress
 from billing.services.invoices import void_invoice
 from billing.services.links import make_link, revoke, token_of
 from billing.services.receivables import receive
+from portal.masking import masked_name
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +77,9 @@ def test_the_page_keeps_to_itself(invoice, link):
     assert answer["Referrer-Policy"] == "no-referrer"
     assert "no-store" in answer["Cache-Control"]
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
-    assert not re.findall(r'(?:src|href)="(?!/|#|data:)', answer.content.decode())  # no other origin
+    assert not re.findall(
+        r'(?:src|href)="(?!/|#|data:)', answer.content.decode()
+    )  # no other origin
 
 
 def test_nothing_personal_of_the_payer_is_in_the_page(invoice, link, customer):
@@ -182,3 +194,60 @@ def test_what_cannot_be_made_is_told_in_words(invoice, link):
 
     assert 'class="alert erro"' in text
     assert Invoice.objects.get(pk=invoice.pk).paid_total == Decimal(0)
+
+
+def test_numbers_of_documents_in_names_are_not_shown(invoice, link, customer):
+    cnpj = "11222333000181"
+    for name, shown in (
+        ("MARIA DA SILVA 52998224725", "MARIA DA SILVA ***"),
+        ("MARIA 529.982.247-25", "MARIA ***"),
+        ("A1B2 Ltda 11.222.333/0001-81", "A1B2 Ltda ***"),
+        ("Padaria 24 Horas 2000", "Padaria 24 Horas 2000"),
+    ):
+        assert masked_name(name, cnpj) == shown
+    assert masked_name("52998224725", "52998224725") == "***"
+
+
+def test_what_was_typed_stays_text(invoice, link):
+    evil = '"><script>alert(1)</script><img src=x onerror=1>'
+    Party.objects.update(name=evil, company_name=evil)
+    Invoice.objects.update(title=evil)
+
+    for rest in ("", "2via/1/"):
+        text = page(link, rest).content.decode()
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+
+
+def test_what_nobody_offers_is_refused(invoice, link):
+    token = token_of(link)
+    for rest in ("pix/0/", f"pix/{9**30}/", "pagar/-1/", "boleto/1.pdf/x"):
+        assert Client().post(f"/p/f/{token}/{rest}").status_code in (404, 405), rest
+    for day in ("9999-12-31", "\x00", "31/02/2026"):
+        assert Client().post(f"/p/f/{token}/2via/1/", {"vencimento": day}).status_code == 302
+    assert Client().get(f"/p/f/{token}/novo-link/").status_code == 405
+    for wrong in (f"{token}%00", "a" * 5000):
+        assert Client().get(f"/p/f/{wrong}/").status_code == 404
+    assert not invoice.receivables.get().charges.exists()
+
+
+def test_a_suspended_address_is_not_told(invoice, link):
+    suppress(invoice.account, "ana@aurora.test", reason=EmailSuppression.Reason.SPAM)
+
+    text = page(link, "novo-link/", x="1").content.decode()
+
+    assert "ana@" not in text
+    assert "Não foi possível enviar um novo link por aqui." in text
+
+
+def test_a_second_copy_is_printed_by_those_who_may(invoice, organization):
+    agreement_with(organization)
+    open_boleto(invoice.receivables.get().pk, invoice.account, today=date(2026, 8, 12))
+    few = make_link(invoice, recipient="x@y.test", scopes=("ver", "pagar"))
+    every = make_link(invoice, recipient="x@y.test")
+
+    assert "Imprimir boleto" in page(every, "2via/1/").content.decode()
+    text = page(few, "2via/1/").content.decode()
+
+    assert "continua válido" in text
+    assert "Imprimir boleto" not in text

@@ -77,6 +77,6 @@ def open_boleto(receivable_id: int, account: Account, *, today: date) -> Charge:
 
 def images_of(pdf: bytes, folder: Path, *, dpi: int = 200) -> list[Image.Image]:
     """The pages as pictures of the paper at 100 %."""
-    command = ["pdftoppm", "-r", str(dpi), "-png", "-", str(folder / "page")]
+    command = ["pdftoppm", "-r", str(dpi), "-gray", "-", str(folder / "page")]
     subprocess.run(command, input=pdf, check=True, capture_output=True)
-    return [Image.open(io.BytesIO(one.read_bytes())) for one in sorted(folder.glob("page*.png"))]
+    return [Image.open(io.BytesIO(one.read_bytes())) for one in sorted(folder.glob("page*.pgm"))]

@@ -19,12 +19,14 @@ from factories import (
 )
 from support.boleto_rows import boleto_rows
 from support.cnab_rows import cnab_rows
+from support.dispute_rows import dispute_rows
 from support.dunning_rows import dunning_rows
 from support.email_rows import email_rows
 from support.fiscal_rows import fiscal_rows
 from support.invoices import emitted_invoice
 from support.payment_rows import payment_rows
 from support.provider_rows import provider_rows
+from support.self_care_rows import self_care_rows
 
 from accounts.models import (
     Account,
@@ -125,8 +127,8 @@ def one_of_each(account: Account) -> Rows:
         AuditEvent: AuditEvent.objects.of(account).latest("pk"),
     }
     makers = (
-        _agreements, _work, _resources, _notices, boleto_rows, cnab_rows, dunning_rows, email_rows,
-        payment_rows, provider_rows,
+        _agreements, _work, _resources, _notices, boleto_rows, cnab_rows, dispute_rows,
+        dunning_rows, email_rows, payment_rows, provider_rows, self_care_rows,
     )  # fmt: skip
     rows |= _people(account, customer, mark)
     for more in makers:

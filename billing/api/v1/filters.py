@@ -247,6 +247,12 @@ def filtered(rows: QuerySet[Any], asked: Asked, table: Mapping[str, Attribute]) 
     return rows.filter(own)
 
 
+def attributes_of(asked: Asked, table: Mapping[str, Attribute]) -> list[Attribute]:
+    """What a search narrows, each once; a blank value narrows nothing. Raises BadSearch."""
+    found = [predicate.attribute for predicate in _predicates(asked, table)]
+    return list(dict.fromkeys(found))
+
+
 def _predicates(asked: Asked, table: Mapping[str, Attribute]) -> list[_Predicate]:
     found: list[_Predicate] = []
     wrong: list[str] = []

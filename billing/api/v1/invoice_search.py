@@ -22,12 +22,18 @@ from billing.api.v1.filters import (
     Day,
     Integer,
     Kind,
+    attributes_of,
     filtered,
     filters,
     predicates_of,
 )
 from billing.models import Contract, Invoice, InvoiceTally, Party, Receivable
-from billing.selectors.invoice_pages import Search, organization_invoices, organization_tallies
+from billing.selectors.invoice_pages import (
+    Search,
+    organization_invoices,
+    organization_receivables,
+    organization_tallies,
+)
 from billing.selectors.invoices_shown import are_late, is_late
 from lib import clock
 
@@ -136,7 +142,40 @@ def _search(account_id: int, organization_id: int, asked: Asked, today: date) ->
     account = Account(pk=account_id)
     every = organization_invoices(account, organization_id)
     invoices = filtered(every, asked, _filters(account))
-    return Search(invoices, _tallied(account, organization_id, asked))
+    receivables = _by_receivables(account, organization_id, asked, today)
+    return Search(invoices, _tallied(account, organization_id, asked), receivables)
+
+
+class _JustLate(Choice):
+    """Nothing but late: asked for in any other way it is the invoices' question."""
+
+    def __init__(self, today: date) -> None:
+        condition = {"state": Receivable.State.TO_RECEIVE, "due_date__lt": today}
+        super().__init__({LATE: Q(**condition)})
+
+    def just(self, path: str, value: Any) -> Q:
+        condition: Q = value
+        return condition
+
+    def any_of(self, path: str, values: Sequence[Any]) -> Q:
+        raise BadSearch("")
+
+
+def _by_receivables(
+    account: Account, organization_id: int, asked: Asked, today: date
+) -> QuerySet[Receivable] | None:
+    """The receivables whose invoices are searched for; None when they cannot tell."""
+    table = {
+        "receivables_due_date": Attribute(Day(), "due_date"),
+        "state": Attribute(_JustLate(today), ""),
+    }
+    try:
+        # Of both, each may be true of another of the invoice's receivables.
+        if len(attributes_of(asked, table)) != 1:
+            return None
+        return filtered(organization_receivables(account, organization_id), asked, table)
+    except BadSearch:
+        return None
 
 
 def _tallied(account: Account, organization_id: int, asked: Asked) -> QuerySet[InvoiceTally] | None:

@@ -41,6 +41,7 @@ from billing.api.v1.nodes import (
 )
 from billing.api.v1.shapes import In, Out, Sent
 from billing.models import Contract, Invoice, Party
+from billing.selectors import boleto_links
 from billing.selectors.invoice_links import invoice_url
 from billing.selectors.invoices_shown import note_date
 from billing.services.rule_templates import SERVICE_KEY
@@ -237,3 +238,5 @@ class FoundReceivableOut(ReceivableOut):
 
     boleto_url = TextOut()
     invoice = ReceivableInvoiceOut()
+
+    get_boleto_url = staticmethod(boleto_links.boleto_url)

@@ -11,6 +11,7 @@ from billing.api.v1.docs import documented, listed, one, query
 from billing.api.v1.fields import is_blank
 from billing.api.v1.invoice_shapes import FoundReceivableOut, ReceiptIn, ReceivableOut
 from billing.models import Receivable
+from billing.selectors.card_status import gateway_status_of
 from billing.selectors.invoice_pages import check_contract
 from billing.selectors.invoice_rows import receivable_rows
 from billing.services.receivables import receive, undo_receipt
@@ -28,6 +29,11 @@ class _ReceivablesView(BillingView):
         """Raises NotFound unless the receivable is the contract's."""
         receivables = Receivable.objects.only("id")
         receivables.get_of(self.account, pk=receivable_id, invoice__contract_id=contract_id)
+
+    def shown(self, receivable: Receivable) -> Response:
+        """The receivable as it is now."""
+        receivable.gateway_status = gateway_status_of(receivable)
+        return Response({"receivable": ReceivableOut.show(receivable)})
 
 
 class ReceivableSearchView(_ReceivablesView):
@@ -77,7 +83,7 @@ class ReceiveView(_ReceivablesView):
             value=sent.values.get("received_value"),
             on=sent.values.get("received_at"),
         )
-        return Response({"receivable": ReceivableOut.show(received)})
+        return self.shown(received)
 
 
 class UndoReceiptView(_ReceivablesView):
@@ -89,7 +95,7 @@ class UndoReceiptView(_ReceivablesView):
     def patch(self, request: Request, contract_id: int, receivable_id: int) -> Response:
         self.check(contract_id, receivable_id)
         opened = undo_receipt(receivable_id, account=self.account, actor=self.actor)
-        return Response({"receivable": ReceivableOut.show(opened)})
+        return self.shown(opened)
 
 
 _RECEIVABLES = "contracts/<contract_id>/receivables"

@@ -53,6 +53,10 @@ class Bank(ABC):
     name: ClassVar[str]
     wanted: ClassVar[tuple[Wanted, ...]]
 
+    def wants(self, agreement: Agreement) -> tuple[Wanted, ...]:
+        """What of this agreement has a size; some fields count in some carteiras only."""
+        return self.wanted
+
     def series(self, on: date) -> str:
         """Within what the sequence counts: boletos issued on days of the same series."""
         return ""
@@ -86,7 +90,7 @@ class InvalidAgreement(Exception):
 def faults(bank: Bank, agreement: Agreement) -> dict[str, str]:
     """What of the agreement the bank does not take, by field; empty when all is well."""
     found = {}
-    for one in bank.wanted:
+    for one in bank.wants(agreement):
         if not is_digits(getattr(agreement, one.name), *one.lengths):
             sizes = " ou ".join(str(n) for n in one.lengths)
             found[one.name] = f"{one.label} do banco {bank.code} deve ter {sizes} números."

@@ -16,6 +16,7 @@ _BACK, _AHEAD = timedelta(days=3000), timedelta(days=5500)
 NO_DATE = "0000"
 CURRENCY = "9"  # real
 MAX_CENTS = 99_999_999_99
+_FREE = 25  # digits of the campo livre
 _DIGITS = re.compile(r"[0-9]+\Z")
 
 
@@ -56,7 +57,12 @@ def due_date(code: str, *, today: date) -> date | None:
 
 
 def barcode(*, bank: str, due: date, amount: Decimal, campo_livre: str) -> str:
-    """The 44 digits of the barcode. Raises ValueError for an amount above 99,999,999.99."""
+    """The 44 digits of the barcode.
+
+    Raises ValueError for an amount above 99,999,999.99, or a bank that filled its part wrongly.
+    """
+    if not (is_digits(campo_livre, _FREE) and is_digits(bank, 3)):
+        raise ValueError(f"O campo livre de um boleto tem {_FREE} números.")
     cents = int(amount * 100)
     if not 0 <= cents <= MAX_CENTS or cents != amount * 100:
         raise ValueError("O valor de um boleto vai de R$ 0,00 a R$ 99.999.999,99.")

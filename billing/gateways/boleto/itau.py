@@ -23,6 +23,11 @@ class Itau(Bank):
         Wanted("carteira", (3,), "A carteira"),
     )
 
+    def wants(self, agreement: Agreement) -> tuple[Wanted, ...]:
+        if agreement.carteira in _WITH_DOCUMENT:
+            return (*self.wanted, Wanted("code", (5,), "O código do cliente"))
+        return self.wanted
+
     def longest(self, agreement: Agreement) -> int:
         return _SIZE
 
@@ -33,7 +38,7 @@ class Itau(Bank):
 
     def campo_livre(self, agreement: Agreement, number: NossoNumero, *, document: str) -> str:
         if agreement.carteira in _WITH_DOCUMENT:
-            own = f"{document:0>7}"[-7:] + f"{agreement.code:0>5}"
+            own = f"{document:0>7}"[-7:] + agreement.code
             body = f"{agreement.carteira}{number.number}{own}"
             return f"{body}{mod10(body)}0"
         place = agreement.agency + agreement.account

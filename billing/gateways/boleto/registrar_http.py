@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,9 @@ TIMEOUT = 20.0  # seconds for one exchange, name and connection included
 _MARGIN = 30.0  # a token is renewed so long before it ends
 _MOST = 120 * 1024
 _MAX_PAGES = 500
+_LONGEST_ID = 200
+_AMOUNT = re.compile(r"[0-9]{1,13}\.[0-9]{2}\Z")
+_CENT = Decimal("0.01")
 _STANDINGS = {
     "em_registro": Standing.REGISTERING,
     "registrado": Standing.OPEN,
@@ -73,16 +77,24 @@ class HttpRegistrar(BoletoRegistrar):
         return None if found is None else _registration(found)
 
     def settled_since(self, day: date) -> Iterator[Settlement]:
-        cursor = ""
+        cursor, n_garbled = "", 0
         for _ in range(_MAX_PAGES):
             wanted = {"desde": day.isoformat()} | ({"cursor": cursor} if cursor else {})
             page = self._ask("GET", f"/liquidacoes?{urlencode(wanted)}")
             if page is None or not isinstance(page.get("liquidacoes"), list):
                 raise GatewayUnavailable(_GARBLED)
-            yield from map(_settlement, page["liquidacoes"])
+            for one in page["liquidacoes"]:
+                try:
+                    found = _settlement(one)
+                except GatewayUnavailable:
+                    n_garbled += 1  # one that cannot be read keeps no other from being booked
+                else:
+                    yield found
             cursor = str(page.get("proximo") or "")
             if not cursor:
-                return
+                break
+        if n_garbled:
+            raise GatewayUnavailable(f"{_GARBLED}: {n_garbled} liquidação(ões)")
 
     # --- one exchange ---------------------------------------------------------------------------
 
@@ -190,7 +202,7 @@ def _registration(found: dict[str, Any]) -> Registration:
             external_id=str(found.get("id") or ""),
             barcode=str(found.get("codigo_barras") or ""),
             due_date=date.fromisoformat(due) if due else None,
-            amount=Decimal(amount) if amount else None,
+            amount=_money(amount) if amount else None,
             reason=str(found.get("motivo") or "")[:1000],
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
@@ -201,17 +213,32 @@ def _settlement(found: Any) -> Settlement:
     try:
         credited = found.get("credito")
         return Settlement(
-            id=str(found["id"]),
+            id=_named(found["id"]),
             key=str(found["chave"]),
             nosso_numero=str(found.get("nosso_numero") or ""),
-            amount=Decimal(found["valor_pago"]),
+            amount=_money(found["valor_pago"]),
             paid_on=date.fromisoformat(found["pago_em"]),
             credited_on=date.fromisoformat(credited) if credited else None,
-            fee=Decimal(found.get("tarifa") or "0.00"),
-            raw={str(name): str(value) for name, value in found.items()},
+            fee=_money(found.get("tarifa") or "0.00", least=Decimal(0)),
+            raw={str(name): str(value).replace("\0", "") for name, value in found.items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise GatewayUnavailable(_GARBLED) from error
+
+
+def _money(given: Any, *, least: Decimal = _CENT) -> Decimal:
+    """Text of digits with two decimals, not less than `least`. Raises ValueError or TypeError."""
+    if not _AMOUNT.match(given) or Decimal(given) < least:
+        raise ValueError(given)
+    return Decimal(given)
+
+
+def _named(given: Any) -> str:
+    """An id, short enough to be kept. Raises ValueError."""
+    found = str(given or "")
+    if not found.isprintable() or not 0 < len(found) <= _LONGEST_ID:
+        raise ValueError(found[:_LONGEST_ID])
+    return found
 
 
 # --- what is told -------------------------------------------------------------------------------

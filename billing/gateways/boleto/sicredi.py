@@ -22,6 +22,11 @@ class Sicredi(Bank):
         Wanted("code", (5,), "O código do beneficiário"),
     )
 
+    def wants(self, agreement: Agreement) -> tuple[Wanted, ...]:
+        if agreement.modality:
+            return (*self.wanted, Wanted("modality", (1,), "O byte"))
+        return self.wanted
+
     def series(self, on: date) -> str:
         return f"{on:%y}"
 

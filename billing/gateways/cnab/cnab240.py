@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from billing.gateways.cnab import febraban240 as febraban
 from billing.gateways.cnab.base import Heading, Layout, document_kind, text
-from billing.gateways.cnab.layout import Field, Record, Value
-from billing.gateways.cnab.titles import Entry, Movement, Sender, Title
+from billing.gateways.cnab.layout import Field, InvalidRecord, Record, Value
+from billing.gateways.cnab.titles import MAX_AMOUNT, Entry, Movement, Sender, Title
 
 Values = dict[str, Value]
 
@@ -230,8 +230,12 @@ class Cnab240(Layout):
     def complete(self, entry: Entry, u: str) -> None:
         """Add what segment U tells. Raises InvalidRecord."""
         found: dict[str, Any] = self.u.read(u)
-        entry.additions = found["additions"] + found["other_credits"]
-        entry.discount = found["discount"] + found["abatement"]
+        additions = found["additions"] + found["other_credits"]
+        discount = found["discount"] + found["abatement"]
+        for name, value in (("acréscimos", additions), ("desconto", discount)):
+            if value > MAX_AMOUNT:
+                raise InvalidRecord(f"{name}: o valor é grande demais.")
+        entry.additions, entry.discount = additions, discount
         entry.paid, entry.credited = found["paid"], found["credited"]
         entry.occurred_on, entry.credited_on = found["occurred_on"], found["credited_on"]
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from billing.gateways.cnab.base import Heading, Layout, text
-from billing.gateways.cnab.layout import D, Field, N, Record, V, Value
+from billing.gateways.cnab.layout import DUE, D, Field, N, Record, V, Value
 from billing.gateways.cnab.titles import Entry, Sender, Title
 
 Values = dict[str, Value]
@@ -25,7 +25,7 @@ DETAIL: tuple[Field, ...] = (
     Field("occurrence", 109, 110),
     Field("occurred_on", 111, 116, D),
     Field("document_number", 117, 126),
-    Field("due", 147, 152, D),
+    Field("due", 147, 152, DUE),
     Field("amount", 153, 165, V),
     Field("fee", 176, 188, V),
     Field("abatement", 228, 240, V),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.gateways.cnab.layout import DOC, D, Field, N, Record, V
+from billing.gateways.cnab.layout import DOC, DUE, D, Field, N, Record, V
 
 WIDTH = 240
 REMESSA, RETORNO = 1, 2
@@ -163,7 +163,7 @@ T = _record(
     Field("nosso_numero", 38, 57),
     Field("carteira", 58, 58, N),
     Field("document_number", 59, 73),
-    Field("due", 74, 81, D),
+    Field("due", 74, 81, DUE),
     Field("amount", 82, 96, V),
     Field("receiving_bank", 97, 99, N),
     Field("receiving_agency", 100, 104, N),

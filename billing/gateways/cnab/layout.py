@@ -21,9 +21,12 @@ class Kind(Enum):
     TEXT = "text"  # capitals without accents, blanks to the right
     MONEY = "money"  # two decimals, without a point
     DAY = "day"  # DDMMAAAA or DDMMAA by its width; zeros for none
+    DUE = "due"  # as DAY; nines say "contra apresentação", which is no day either
 
 
-N, DOC, X, V, D = Kind.NUMBER, Kind.DOCUMENT, Kind.TEXT, Kind.MONEY, Kind.DAY
+N, DOC, X, V, D, DUE = (
+    Kind.NUMBER, Kind.DOCUMENT, Kind.TEXT, Kind.MONEY, Kind.DAY, Kind.DUE,
+)  # fmt: skip
 
 
 class InvalidRecord(Exception):
@@ -179,6 +182,7 @@ _WRITERS: dict[Kind, Callable[[Value, int], str]] = {
     X: _text,
     V: _money,
     D: _day,
+    DUE: _day,
 }
 _READERS: dict[Kind, Callable[[str], Value]] = {
     N: _read_number,
@@ -186,6 +190,7 @@ _READERS: dict[Kind, Callable[[str], Value]] = {
     X: str.rstrip,
     V: lambda raw: Decimal(_read_number(raw)) / 100,
     D: _read_day,
+    DUE: lambda raw: _read_day(raw) if raw.strip("9") else None,
 }
 SPOKEN = {
     "abatement": "abatimento", "additions": "acréscimos", "amount": "valor do título",
@@ -195,4 +200,11 @@ SPOKEN = {
     "occurred_on": "data da ocorrência", "other_credits": "outros créditos", "paid": "valor pago",
     "sequence": "sequência", "total": "valor total", "document": "CNPJ/CPF",
 }  # fmt: skip
-_LABELS = {N: "um número", DOC: "um documento", X: "um texto", V: "um valor", D: "uma data"}
+_LABELS = {
+    N: "um número",
+    DOC: "um documento",
+    X: "um texto",
+    V: "um valor",
+    D: "uma data",
+    DUE: "uma data",
+}

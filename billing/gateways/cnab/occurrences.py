@@ -6,16 +6,16 @@ settlements, which somebody has to look at.
 
 from __future__ import annotations
 
-from billing.gateways.cnab.titles import Meaning, Occurrence
+from billing.gateways.cnab.titles import Meaning, Occurrence, Order
 
 Table = dict[str, Occurrence]
 
 _M = Meaning
 
 
-def _table(meaning: Meaning, **texts: str) -> Table:
+def _table(meaning: Meaning, confirms: Order | None = None, **texts: str) -> Table:
     """Codes written as `c06` → the occurrence."""
-    return {code[1:]: Occurrence(meaning, text) for code, text in texts.items()}
+    return {code[1:]: Occurrence(meaning, text, confirms) for code, text in texts.items()}
 
 
 FEBRABAN: Table = {
@@ -33,10 +33,8 @@ FEBRABAN: Table = {
         c08="Cancelamento de desconto confirmado",
         c12="Abatimento confirmado",
         c13="Cancelamento de abatimento confirmado",
-        c14="Alteração de vencimento confirmada",
         c19="Instrução de protesto confirmada",
         c20="Sustação ou cancelamento de protesto confirmado",
-        c27="Alteração de dados confirmada",
         c33="Alteração do rateio confirmada",
         c34="Cancelamento do rateio confirmado",
         c38="Alteração do prazo de recebimento confirmada",
@@ -46,6 +44,8 @@ FEBRABAN: Table = {
         c42="Alteração do pagador confirmada",
         c43="Alteração do sacador confirmada",
     ),
+    **_table(_M.CHANGED, Order.DUE, c14="Alteração de vencimento confirmada"),
+    **_table(_M.CHANGED, Order.DATA, c27="Alteração de dados confirmada"),
     **_table(_M.REFUSED, c26="Instrução rejeitada", c30="Alteração rejeitada"),
     **_table(_M.FEE, c28="Débito de tarifas ou custas"),
     **_table(
@@ -73,6 +73,7 @@ CAIXA: Table = {
     **_table(_M.SETTLED, c46="Liquidação on-line"),
     **_table(
         _M.CHANGED,
+        Order.DATA,
         c45="Alteração de dados",
         c61="Alteração do valor nominal confirmada",
         c62="Alteração do valor mínimo ou máximo confirmada",
@@ -114,10 +115,8 @@ ITAU: Table = {
     ),
     **_table(
         _M.CHANGED,
-        c04="Alteração de dados confirmada",
         c12="Abatimento concedido",
         c13="Abatimento cancelado",
-        c14="Vencimento alterado",
         c19="Instrução de protesto recebida",
         c20="Instrução de sustação de protesto recebida",
         c21="Instrução de não protestar recebida",
@@ -127,6 +126,8 @@ ITAU: Table = {
         c78="Negativação: cancelamento recebido",
         c94="Instrução de não negativar recebida",
     ),
+    **_table(_M.CHANGED, Order.DUE, c14="Vencimento alterado"),
+    **_table(_M.CHANGED, Order.DATA, c04="Alteração de dados confirmada"),
     **_table(
         _M.REFUSED,
         c15="Baixa rejeitada",
@@ -177,14 +178,14 @@ BRADESCO_400: Table = {
         _M.CHANGED,
         c12="Abatimento concedido",
         c13="Abatimento cancelado",
-        c14="Vencimento alterado",
         c19="Instrução de protesto recebida",
         c20="Instrução de sustação de protesto recebida",
         c21="Uso da empresa alterado",
-        c33="Alteração de dados confirmada",
         c68="Rateio de crédito alterado",
         c69="Rateio de crédito cancelado",
     ),
+    **_table(_M.CHANGED, Order.DUE, c14="Vencimento alterado"),
+    **_table(_M.CHANGED, Order.DATA, c33="Alteração de dados confirmada"),
     **_table(
         _M.REFUSED,
         c27="Baixa rejeitada",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from billing.gateways.cnab import febraban240 as febraban
 from billing.gateways.cnab import occurrences
 from billing.gateways.cnab.cnab240 import Cnab240, Values
-from billing.gateways.cnab.layout import DOC, D, Field, N, V
+from billing.gateways.cnab.layout import DOC, DUE, Field, N, V
 from billing.gateways.cnab.titles import Sender, Title
 
 _HEADER = febraban.FILE_HEADER.changed(
@@ -45,7 +45,7 @@ _T = febraban.T.changed(
     Field("nosso_numero", 41, 53),
     Field("carteira", 54, 54),
     Field("document_number", 55, 69),
-    Field("due", 70, 77, D),
+    Field("due", 70, 77, DUE),
     Field("amount", 78, 92, V),
     Field("receiving_bank", 93, 95, N),
     Field("company_use", 101, 125),

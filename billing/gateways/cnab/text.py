@@ -18,9 +18,10 @@ def lines(content: bytes, *, width: int) -> Iterator[tuple[int, str]]:
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     for number, raw in enumerate(io.BytesIO(content), 1):
-        line = raw.strip(_ENDS)
+        line = raw.lstrip(b"\r").rstrip(_ENDS)
         if line.strip():
-            yield number, decoded(line, width=width)
+            # A NUL stands for a blank, in its place: no database keeps one.
+            yield number, decoded(line, width=width).replace("\0", " ")
 
 
 def decoded(raw: bytes, *, width: int) -> str:

@@ -11,6 +11,7 @@ from billing.gateways.boleto.bank import Agreement, NossoNumero
 from lib.money import half_up
 
 _ZERO = Decimal("0.00")
+MAX_AMOUNT = Decimal("9999999999999.99")  # that we keep
 
 
 class Movement(Enum):
@@ -107,12 +108,20 @@ class Meaning(Enum):
     UNKNOWN = "unknown"
 
 
+class Order(Enum):
+    """What we ask to be changed of a title; a bank tells of many changes that we never ask for."""
+
+    DUE = "due"
+    DATA = "data"  # its value, mostly; some banks say so of the due date, too
+
+
 @dataclass(frozen=True)
 class Occurrence:
-    """A bank's code in our words (pt-BR)."""
+    """A bank's code in our words (pt-BR). `confirms`: which of our orders a change answers."""
 
     meaning: Meaning
     text: str
+    confirms: Order | None = None
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from billing.gateways.mail.base import Letter, NotNow, Refused, Taken, Unknown
@@ -67,19 +68,29 @@ class Mailjet:
 
     @contextmanager
     def _client(self, version: str) -> Iterator[Client]:
-        from mailjet_rest import Client  # its import costs more than most tasks
-        from mailjet_rest.utils.guardrails import SecureHTTPAdapter
-
         try:
-            client = Client(
-                auth=self._keys, version=version, api_url=self._base_url, timeout=TIMEOUT
-            )
+            client = _client(self._keys, self._base_url, version, TIMEOUT)
         except (ValueError, TypeError) as error:
             raise NotNow("as chaves ou o endereço do Mailjet não servem") from error
-        with client:
-            client.session.mount("https://", SecureHTTPAdapter(max_retries=0))
-            client.session.trust_env = False
+        try:
             yield client
+        finally:
+            # One that the other side has closed meanwhile would leave an outcome unknown.
+            client.session.close()
+
+
+@lru_cache(maxsize=32)
+def _client(
+    keys: tuple[str, str], base_url: str, version: str, timeout: tuple[float, float]
+) -> Client:
+    """Made once: it reads the authorities of TLS, which costs more than sending a letter."""
+    from mailjet_rest import Client  # its import costs more than most tasks
+    from mailjet_rest.utils.guardrails import SecureHTTPAdapter
+
+    client = Client(auth=keys, version=version, api_url=base_url, timeout=timeout)
+    client.session.mount("https://", SecureHTTPAdapter(max_retries=0))
+    client.session.trust_env = False
+    return client
 
 
 # --- what is said -------------------------------------------------------------------------------

@@ -324,7 +324,7 @@ def _asking() -> Iterator[None]:
         raise GatewayUnavailable("a chave já foi usada em outro pedido") from error
     except stripe.InvalidRequestError as error:
         text = error.user_message or "pedido recusado"
-        raise CardRefused(text, code=str(error.code or "")) from error
+        raise CardRefused(text, code=str(error.code or ""), param=str(error.param or "")) from error
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise CardRefused("a chave da API não foi aceita", code="authentication") from error
     except stripe.StripeError as error:

@@ -44,6 +44,8 @@ def _text(demo: Demo) -> str:
             for user in data["clientes"]
         ),
         *(_token(token) for token in data["tokens"]),
+        "Ainda sem exemplo na demonstração:",
+        *(f"  {text}" for text in data["pendente"]),
     ]
     return "\n".join(lines)
 

@@ -58,7 +58,31 @@ def start(
     applied again, for the lines that a person has decided about since.
     """
     file = take(file_id, account=account, confirmed=confirmed)
-    return create_job(account, kind=KIND, params={"file": file.pk}, user=user)
+    under_way = _jobs(file).first()
+    return under_way or create_job(account, kind=KIND, params={"file": file.pk}, user=user)
+
+
+def may_start(file: CnabFile) -> bool:
+    """Is there something of a retorno to apply, and nobody at it?
+
+    One that was stopped half way, by a person or a fault, goes on where it was.
+    """
+    if file.direction != CnabFile.Direction.RETORNO or file.state == CnabFile.State.DISCARDED:
+        return False
+    if file.state == CnabFile.State.APPLYING:
+        return not _jobs(file).exists()
+    return applicable(file).exists()
+
+
+def _jobs(file: CnabFile) -> QuerySet[Job]:
+    """Those that apply it, or wait to."""
+    found: QuerySet[Job] = Job.objects.of(file.account).filter(
+        kind=KIND,
+        params__file=file.pk,
+        state__in=(Job.State.QUEUED, Job.State.RUNNING),
+        cancel_requested=False,
+    )
+    return found
 
 
 @transaction.atomic
@@ -91,11 +115,11 @@ def apply_file(
     last = 0
     while lines := _next(file, after=last):
         last = lines[-1]
-        for failed, cause in _apply(file, lines, actor):
-            if progress is not None:
-                progress.failed(f"linha {failed}", cause)
+        failures = _apply(file, lines, actor)
         if progress is not None:
-            progress.ok(len(lines))
+            for failed, cause in failures:
+                progress.failed(f"linha {failed}", cause)
+            progress.ok(len(lines) - len(failures))
     return _finish(file, actor)
 
 
@@ -112,14 +136,22 @@ def _apply(file: CnabFile, lines: Sequence[int], actor: Actor) -> list[tuple[int
     try:
         _together(file, lines, actor)
         return []
-    except (IntegrityError, DomainError) as error:
-        if len(lines) == 1:
-            return [(lines[0], _cause(error))]
+    except (IntegrityError, DomainError):
+        pass  # also a fact that another file applies at this instant: one by one it is known
     except Exception:
         log.exception("cnab.crashed", extra={"file_id": file.pk, "line": lines[0]})
-        if len(lines) == 1:
-            return [(lines[0], UNEXPECTED)]
-    return [failed for one in lines for failed in _apply(file, [one], actor)]
+    return [failed for one in lines for failed in _alone(file, one, actor)]
+
+
+def _alone(file: CnabFile, line: int, actor: Actor) -> list[tuple[int, str]]:
+    try:
+        _together(file, [line], actor)
+        return []
+    except (IntegrityError, DomainError) as error:
+        return [(line, _cause(error))]
+    except Exception:
+        log.exception("cnab.crashed", extra={"file_id": file.pk, "line": line})
+        return [(line, UNEXPECTED)]
 
 
 def _cause(error: Exception) -> str:

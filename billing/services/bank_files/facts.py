@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from accounts.services.audit import Actor
 from billing.gateways.cnab import occurrences
 from billing.gateways.cnab.registry import layout
-from billing.gateways.cnab.titles import Meaning
+from billing.gateways.cnab.titles import Meaning, Occurrence, Order
 from billing.models import Charge, CnabFile, CnabRecord, Payment
 from billing.services.bank_files.registrations import registered_many
 from billing.services.bank_files.results import MONEY, Result
@@ -111,25 +112,54 @@ def _answer(file: CnabFile, record: CnabRecord, charge_id: int, actor: Actor) ->
         on = _day(file, record)
         answers.written_off(charge_id, account=account, on=on, reason=record.message, actor=actor)
     elif record.result == Result.CHANGED:
-        answers.changed(charge_id, account=account, actor=actor)
+        _confirm(file, record, charge_id, actor)
     elif record.result == Result.REJECTED:
         _refuse(file, record, charge_id, actor)
+
+
+def _confirm(file: CnabFile, record: CnabRecord, charge_id: int, actor: Actor) -> None:
+    """Due date and value are two orders; of a change that we asked for in none nothing follows."""
+    order = _told(file, record).confirms
+    charge: Charge = Charge.objects.get_of(file.account, pk=charge_id)
+    if order is None or not charge.change:
+        return
+    due, amount = _ordered(charge)
+    if order is Order.DUE or amount == charge.amount:
+        answers.changed(charge_id, account=file.account, actor=actor, due=due)
+    else:
+        answers.changed(charge_id, account=file.account, actor=actor, amount=amount)
+
+
+def _ordered(charge: Charge) -> tuple[date, Decimal]:
+    """Due date and value (BRL) as the bank was last asked for them, whatever is wanted since."""
+    sent = CnabRecord.objects.filter(
+        charge=charge, result=Result.CHANGE, file__direction=CnabFile.Direction.REMESSA,
+        file__state=CnabFile.State.SENT,
+    )  # fmt: skip
+    last = sent.order_by("-file", "-line").values_list("due_date", "value").first()
+    if last is None or last[0] is None:
+        return answers.wanted_of(charge)
+    return last[0], last[1]
 
 
 def _refuse(file: CnabFile, record: CnabRecord, charge_id: int, actor: Actor) -> None:
     """The entry itself, or an order about a boleto that stays as it was."""
     account, reason = file.account, record.message
-    if _meaning(file, record) is Meaning.REJECTED:
+    charge: Charge = Charge.objects.get_of(account, pk=charge_id)
+    if _told(file, record).meaning is Meaning.REJECTED:
         answers.rejected(charge_id, account=account, reason=reason, actor=actor)
-    elif Charge.objects.filter(pk=charge_id).exclude(change={}).exists():
-        answers.change_refused(charge_id, account=account, reason=reason, actor=actor)
+    elif charge.change:
+        due, amount = _ordered(charge)
+        answers.change_refused(
+            charge_id, account=account, reason=reason, actor=actor, due=due, amount=amount
+        )
     else:
         answers.write_off_refused(charge_id, account=account, reason=reason)
 
 
-def _meaning(file: CnabFile, record: CnabRecord) -> Meaning:
+def _told(file: CnabFile, record: CnabRecord) -> Occurrence:
     """In the words of the layout that the file was read with."""
     width = int(file.layout.partition("-")[0])
     found = layout(file.bank_code, width)
     table = found.occurrences if found is not None else occurrences.FEBRABAN
-    return occurrences.told(table, record.occurrence).meaning
+    return occurrences.told(table, record.occurrence)

@@ -16,7 +16,8 @@ _COLUMNS = (
     "id", "state", "nosso_numero", "document_number", "amount", "fine", "interest", "due_date",
     "terms", "agreement__carteira", "receivable_id", "receivable__state",
     "receivable__open_principal", "receivable__due_date", "receivable__charged_until",
-    "receivable__invoice_id", "receivable__invoice__organization_id", "replaced_by__id",
+    "receivable__grace_until", "receivable__invoice_id",
+    "receivable__invoice__organization_id", "replaced_by__id",
 )  # fmt: skip
 
 
@@ -39,6 +40,7 @@ class Known:
     open_principal: Decimal
     receivable_due: date
     charged_until: date | None
+    grace_until: date | None
     invoice_id: int
     organization_id: int
     replaced_by: int | None
@@ -81,7 +83,11 @@ class Matcher:
         """The file brings back what the remessa said in the company's own field."""
         ids = {pk for one in entries if (pk := _id(one.company_use)) is not None}
         found = self.by_ids(ids) if ids else {}
-        return [found.get(_id(one.company_use) or 0) for one in entries]
+        known = [found.get(_id(one.company_use) or 0) for one in entries]
+        return [
+            one if one is not None and _is_ours(entry, one) else None
+            for entry, one in zip(entries, known, strict=True)
+        ]
 
     def _by_document(self, entries: Sequence[Entry]) -> list[Known | None]:
         """Only when one boleto alone has both."""
@@ -98,10 +104,22 @@ class Matcher:
 
 
 def _of_carteira(found: Sequence[Known], carteira: str) -> Known | None:
-    """Two agreements of one account count their numbers apart: the carteira tells them apart."""
-    if len(found) > 1:
-        found = [one for one in found if one.carteira.lstrip("0") == carteira.lstrip("0")]
+    """Two agreements of one account count their numbers apart: the carteira tells them apart.
+
+    So does what another system issued in a carteira that we have no boletos of.
+    """
+    bare = carteira.lstrip("0")
+    if bare or len(found) > 1:
+        found = [one for one in found if one.carteira.lstrip("0") == bare]
     return found[0] if len(found) == 1 else None
+
+
+def _is_ours(entry: Entry, known: Known) -> bool:
+    """Another system has ids of its own in the company's field: document or value agree, too."""
+    document = entry.document_number
+    return entry.value == known.amount or (
+        bool(document) and known.document_number.startswith(document)
+    )
 
 
 def _id(text: str) -> int | None:

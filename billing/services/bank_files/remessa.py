@@ -26,6 +26,7 @@ from billing.services.bank_files.titles import (
     sender_of,
     titles_of,
 )
+from billing.services.boletos.answers import wanted_of
 from billing.services.charge_closing import WRITE_OFF
 from lib import clock
 
@@ -61,7 +62,6 @@ def waiting(agreement: BankAgreement) -> QuerySet[Charge]:
     return found
 
 
-@transaction.atomic
 def generate(
     agreement_id: int,
     *,
@@ -72,9 +72,20 @@ def generate(
     """Write the next file of an agreement, of all that waits or of these charges.
 
     Its contents are frozen; the states of its boletos move when it is marked as sent. A boleto
-    that the layout cannot say is left out, and told in `faults`. Raises NotFound, RegistersOnline,
-    or NothingToSend.
+    that the layout cannot say is left out, and told in `faults`; one that was given up before the
+    bank heard of it ends here. Raises NotFound, RegistersOnline, or NothingToSend.
     """
+    with transaction.atomic():
+        file, faults = _generate(agreement_id, account, actor, charges)
+    if file is None:
+        raise NothingToSend(faults)
+    return file
+
+
+def _generate(
+    agreement_id: int, account: Account, actor: Actor, charges: Iterable[int] | None
+) -> tuple[CnabFile | None, list[dict[str, Any]]]:
+    """None when nothing is left to be told, with the reasons."""
     agreement = _lock(account, agreement_id)
     layout = layout_of(agreement)
     if layout is None:
@@ -86,11 +97,11 @@ def generate(
     at = clock.now()
     told, faults = _tell(layout, sender_of(agreement), _known_to_bank(chosen, at=at))
     if not told:
-        raise NothingToSend(faults)
+        return None, faults
     file = _write(agreement, layout, told, faults, actor=actor, at=at)
     after = {"numero": file.sequence, "titulos": len(told), "sha256": file.sha256}
     record(account, actor=actor, action="cnab.gerado", target=file, after=after)
-    return file
+    return file, faults
 
 
 @transaction.atomic
@@ -106,13 +117,14 @@ def mark_sent(file_id: int, *, account: Account, actor: Actor) -> CnabFile:
     if file.state != CnabFile.State.GENERATED:
         raise CannotSendFile()
     layout = layout_of(file.agreement) if file.agreement else None
-    kinds = dict(file.records.values_list("charge_id", "result"))
-    charges = Charge.objects.select_for_update().filter(pk__in=kinds).order_by("id")
+    records = file.records.filter(charge__isnull=False).order_by("line")
+    told: dict[int, CnabRecord] = {one.charge_id: one for one in records if one.charge_id}
+    charges = Charge.objects.select_for_update().filter(pk__in=told).order_by("id")
     for charge in charges:
-        _sent(charge, kinds[charge.pk], layout)
+        _sent(charge, told[charge.pk], layout)
     file.state, file.closed_at = CnabFile.State.SENT, clock.now()
     file.save()
-    after = {"numero": file.sequence, "titulos": len(kinds)}
+    after = {"numero": file.sequence, "titulos": len(told)}
     record(account, actor=actor, action="cnab.enviado", target=file, after=after)
     return file
 
@@ -249,14 +261,22 @@ _INSTRUCTION = {
 }
 
 
-def _sent(charge: Charge, kind: str, layout: Layout | None) -> None:
+def _sent(charge: Charge, told: CnabRecord, layout: Layout | None) -> None:
+    kind = CnabRecord.Result(told.result)
     if charge.state == Charge.State.DRAFT:
         charge.submit()
-    if charge.instruction == _INSTRUCTION[CnabRecord.Result(kind)]:
+    if charge.instruction == _INSTRUCTION[kind] and not _wants_more(charge, told):
         charge.instruction = ""
     if layout is not None and kind == CnabRecord.Result.ENTRY:
         _keep_daily(charge, layout)
     charge.save()
+
+
+def _wants_more(charge: Charge, told: CnabRecord) -> bool:
+    """Another change was asked for since the file was written."""
+    if told.result != CnabRecord.Result.CHANGE or not charge.change:
+        return False
+    return wanted_of(charge) != (told.due_date, told.value)
 
 
 def _keep_daily(charge: Charge, layout: Layout) -> None:

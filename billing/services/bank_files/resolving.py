@@ -16,6 +16,11 @@ NO_NOTE = "Informe o motivo."
 NO_MONEY = "Esta linha não tem valor pago."
 
 
+def waits(line: CnabRecord) -> bool:
+    """May a person decide about it? Of a remessa's lines, and of what is applied, there is none."""
+    return line.result in QUEUED and line.applied_at is None
+
+
 @transaction.atomic
 def link(
     record_id: int, *, account: Account, actor: Actor, receivable_id: int, note: str = ""
@@ -62,7 +67,7 @@ def _lock(account: Account, record_id: int) -> CnabRecord:
     )
     if line is None:
         raise NotFound()
-    if line.result not in QUEUED or line.applied_at is not None:
+    if not waits(line):
         raise CannotResolveLine()
     return line
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from billing.engine.late_charges import late_charges
@@ -46,10 +46,12 @@ class Decision:
 class Judge:
     """Decides line after line of one file: two payments of a parcel in it are told apart.
 
-    `settled` are parcels that an earlier line pays in full.
+    `settled` are parcels that an earlier line pays in full, `begun` what earlier lines leave open
+    of others (BRL).
     """
 
     settled: set[int] = field(default_factory=set)
+    begun: dict[int, Decimal] = field(default_factory=dict)
     costs: Costs = field(default_factory=Costs)
 
     def decide(self, entry: Entry, known: Known | None, *, is_on_books: bool) -> Decision:
@@ -72,8 +74,13 @@ class Judge:
             known.receivable_id in self.settled
         ):
             return Decision(Result.DUPLICATE, f"{told}. {_why_credit(known, entry.paid)}")
+        known = replace(
+            known, open_principal=self.begun.get(known.receivable_id, known.open_principal)
+        )
         expected = self.expected(entry, known)
-        if entry.paid + entry.discount >= expected:
+        left = min(expected - entry.discount - entry.paid, known.open_principal)
+        self.begun[known.receivable_id] = left
+        if left <= 0:
             self.settled.add(known.receivable_id)
         if entry.paid != expected - entry.discount:
             return Decision(Result.DIVERGENT, f"{told}. {_difference(entry, expected)}")
@@ -97,6 +104,7 @@ class Judge:
             terms=terms,
             calendar=calendar,
             charged_until=known.charged_until,
+            grace_until=known.grace_until,
         ).total
 
 

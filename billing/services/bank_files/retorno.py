@@ -17,7 +17,7 @@ from billing.errors import CannotApplyFile, FileNotRead, FileProcessed
 from billing.gateways.cnab.base import Layout
 from billing.gateways.cnab.reader import NotRetorno, Reading, entries
 from billing.gateways.cnab.reading import Fault
-from billing.gateways.cnab.titles import Entry
+from billing.gateways.cnab.titles import MAX_AMOUNT, Entry
 from billing.models import BankAgreement, CnabFile, CnabRecord
 from billing.services.bank_files.matching import Known, Matcher
 from billing.services.bank_files.results import Decision, Judge
@@ -154,7 +154,7 @@ def _name(filename: str) -> str:
 def _fill(file: CnabFile, reading: Reading, agreements: Sequence[BankAgreement]) -> None:
     """The file's records, some hundreds at a time, then what is to be said of it as a whole."""
     matcher, judge = Matcher(agreements), Judge()
-    keys = Keys(reading.layout, agreements[0], reading)
+    keys = Keys(reading.layout, agreements, reading)
     for some in chunks(entries(reading), BATCH):
         named = [(entry, keys.of(entry)) for entry in some]
         found = matcher.find([entry for entry, _ in named])
@@ -169,7 +169,9 @@ def _fill(file: CnabFile, reading: Reading, agreements: Sequence[BankAgreement])
                 for (entry, key), known in zip(named, found, strict=True)
             ],
         )
-    file.declared_total = reading.declared
+    # A trailer may tell more than any file comes to: that is among the faults.
+    is_kept = reading.declared is not None and reading.declared <= MAX_AMOUNT
+    file.declared_total = reading.declared if is_kept else None
     file.faults = [{"line": one.line, "text": one.text} for one in _faults(reading)]
     file.save(update_fields=["declared_total", "faults"])
 
@@ -181,8 +183,11 @@ class Keys:
     the same in whatever file tells them again.
     """
 
-    def __init__(self, layout: Layout, agreement: BankAgreement, reading: Reading) -> None:
-        self._of = f"{layout.bank}|{agreement.pk}"
+    def __init__(
+        self, layout: Layout, agreements: Sequence[BankAgreement], reading: Reading
+    ) -> None:
+        # The oldest one, active or not: the same fact has the same name next year.
+        self._of = f"{layout.bank}|{min(one.pk for one in agreements)}"
         self._day = reading.heading.made_on
         self._seen: Counter[str] = Counter()
 

@@ -146,18 +146,30 @@ def write_off_refused(charge_id: int, *, account: Account, reason: str) -> Charg
 
 
 @transaction.atomic
-def changed(charge_id: int, *, account: Account, actor: Actor = SYSTEM) -> Charge:
-    """The bank took the change that was asked for: only now the boleto says so (BO-7)."""
+def changed(
+    charge_id: int,
+    *,
+    account: Account,
+    actor: Actor = SYSTEM,
+    due: date | None = None,
+    amount: Decimal | None = None,
+) -> Charge:
+    """The bank took a change that was asked for: only now the boleto says so (BO-7).
+
+    It has `due` and `amount` (BRL) now, where given. What was asked for besides still waits.
+    """
     held, charge = hold_charge(account, charge_id)
     if charge.state != Charge.State.OPEN or not charge.change:
         return charge
-    due = charge.due_date
-    before = {"due": due, "amount": charge.amount}
-    _apply_change(charge)
-    _settled(charge)
+    old_due = charge.due_date
+    before = {"due": old_due, "amount": charge.amount}
+    wanted = wanted_of(charge)
+    _apply_change(charge, due or old_due, charge.amount if amount is None else amount)
+    if (charge.due_date, charge.amount) == wanted:
+        _settled(charge)
     charge.reason = ""
     charge.save()
-    _move_due_date(held, charge, due)
+    _move_due_date(held, charge, old_due)
     after = {"due": charge.due_date, "amount": charge.amount}
     record(
         account, actor=actor, action="boleto.alterado", target=charge, before=before, after=after
@@ -167,12 +179,22 @@ def changed(charge_id: int, *, account: Account, actor: Actor = SYSTEM) -> Charg
 
 @transaction.atomic
 def change_refused(
-    charge_id: int, *, account: Account, reason: str, actor: Actor = SYSTEM
+    charge_id: int,
+    *,
+    account: Account,
+    reason: str,
+    due: date,
+    amount: Decimal,
+    actor: Actor = SYSTEM,
 ) -> Charge:
-    """The bank keeps the boleto as it was."""
+    """The bank does not bring the boleto to `due` and `amount` (BRL): it stays as it is.
+
+    Another change that was asked for since still waits.
+    """
     _, charge = hold_charge(account, charge_id)
     if charge.change:
-        _settled(charge)
+        if wanted_of(charge) == (due, amount):
+            _settled(charge)
         charge.reason = reason
         charge.save()
         after = {"motivo": reason}
@@ -241,8 +263,7 @@ def wanted_of(charge: Charge) -> tuple[date, Decimal]:
     return date.fromisoformat(charge.change["due_date"]), Decimal(charge.change["amount"])
 
 
-def _apply_change(charge: Charge) -> None:
-    due, amount = wanted_of(charge)
+def _apply_change(charge: Charge, due: date, amount: Decimal) -> None:
     days = (charge.limit_date - charge.due_date) if charge.limit_date else None
     charge.due_date, charge.amount = due, amount
     charge.principal = charge.amount - charge.fine - charge.interest

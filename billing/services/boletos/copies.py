@@ -30,6 +30,11 @@ class SecondCopy:
     choices: Sequence[Quote]
 
     @property
+    def is_current(self) -> bool:
+        """`charge` is paid at its own value: a reissue would answer this one (SV-1)."""
+        return self.charge is not None and self.bank_value.due == self.charge.due_date
+
+    @property
     def boleto(self) -> Charge:
         """The one to be paid. Raises NoBoleto when there is none: it has to be reissued."""
         if self.charge is None:
@@ -67,6 +72,8 @@ def look(receivable_id: int, *, account: Account, today: date | None = None) -> 
     quoting = Quoting.of(receivable, invoice)
     is_overdue = quoting.is_overdue(today)
     charge = payable(receivable, today=today)
+    if charge is not None and quoting.is_in_grace(today) and not is_in_time(charge, quoting, today):
+        charge = None  # its bank would ask for charges that are not owed
     if charge is None and _is_registering(receivable) and not is_overdue:
         raise BoletoRegistering()
     return SecondCopy(

@@ -56,7 +56,8 @@ def write_boleto(
     """
     check_amount(quote)
     agreement = basis.agreement
-    limit_days = 0 if quote.days else agreement.limit_days
+    is_for_its_day = bool(quote.days) or quoting.is_in_grace(quote.due)
+    limit_days = 0 if is_for_its_day else agreement.limit_days
     limit = wording.limit_date(quote.due, limit_days, calendar=quoting.calendar)
     terms = _terms(held, basis, quoting, quote)
     charge = Charge(

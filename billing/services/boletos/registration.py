@@ -41,7 +41,7 @@ LATER = timedelta(minutes=2)
 # A registration whose answer was lost may still be on its way to the bank.
 IN_THE_AIR = timedelta(minutes=10)
 IMPATIENCE = 5.0  # seconds after which a person is told that the bank is silent
-WRONG_CODE = "o código de barras devolvido pelo banco não confere com o boleto"
+WRONG_CODE = "o banco devolveu outro valor, vencimento ou código de barras"
 UNEXPECTED = "Erro inesperado; veja o registro do servidor."
 
 
@@ -161,7 +161,10 @@ def _keep_standing(charge: Charge, found: Registration, actor: Actor) -> None:
 
 
 def _fits(charge: Charge, found: Registration) -> bool:
-    """A barcode of the bank's own is a right one, for the same value and day (BAR-1)."""
+    """The bank has our value and day, and a barcode of its own is a right one of them (BAR-1)."""
+    given = (found.due_date or charge.due_date, found.amount or charge.amount)
+    if given != (charge.due_date, charge.amount):
+        return False
     if not found.barcode:
         return True
     try:
@@ -191,14 +194,19 @@ def _change(charge: Charge, registrar: BoletoRegistrar, actor: Actor) -> None:
     try:
         found = registrar.change(key_of(charge), due_date=due, amount=amount)
     except GatewayRefused as error:
-        reason = str(error)
-        answers.change_refused(charge.pk, account=charge.account, reason=reason, actor=actor)
+        _refused_change(charge, str(error), actor)
         return
     if found is None or (found.due_date, found.amount) not in ((due, amount), (None, None)):
-        reason = "o banco não fez a alteração pedida"
-        answers.change_refused(charge.pk, account=charge.account, reason=reason, actor=actor)
+        _refused_change(charge, "o banco não fez a alteração pedida", actor)
         return
-    answers.changed(charge.pk, account=charge.account, actor=actor)
+    answers.changed(charge.pk, account=charge.account, actor=actor, due=due, amount=amount)
+
+
+def _refused_change(charge: Charge, reason: str, actor: Actor) -> None:
+    due, amount = answers.wanted_of(charge)
+    answers.change_refused(
+        charge.pk, account=charge.account, reason=reason, actor=actor, due=due, amount=amount
+    )
 
 
 def _nothing(charge: Charge, registrar: BoletoRegistrar, actor: Actor) -> None:

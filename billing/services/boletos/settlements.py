@@ -32,15 +32,26 @@ def fetch_settlements() -> int:
 
 
 def _fetch(gateway: GatewayAccount) -> int:
+    n = 0
     try:
         registrar = registrar_of(gateway)
         if Capability.SETTLEMENTS not in registrar.capabilities:
             return 0
         since = clock.today(gateway.account.time_zone) - LOOK_BACK
-        return sum(take_settlement(gateway, one) for one in registrar.settled_since(since))
+        for one in registrar.settled_since(since):
+            n += _safely(gateway, one)
     except (GatewayUnavailable, GatewayRefused) as error:
         log.warning("boleto.not_asked", extra={"gateway_id": gateway.pk, "error": str(error)})
-        return 0
+    return n
+
+
+def _safely(gateway: GatewayAccount, settlement: Settlement) -> bool:
+    """One that nobody foresaw keeps neither the others nor other banks waiting."""
+    try:
+        return take_settlement(gateway, settlement)
+    except Exception:
+        log.exception("boleto.settlement_crashed", extra={"gateway_id": gateway.pk})
+        return False
 
 
 def take_settlement(gateway: GatewayAccount, settlement: Settlement) -> bool:
@@ -70,7 +81,7 @@ def _book(gateway: GatewayAccount, settlement: Settlement, charge: Charge | None
             method=Payment.Method.BOLETO,
             amount=settlement.amount,
             received_on=settlement.paid_on,
-            external_id=f"boleto:{gateway.pk}:{settlement.id}",
+            external_id=external_id(gateway, settlement.id),
             actor=SYSTEM,
             charge_id=charge.pk,
             gateway_id=gateway.pk,
@@ -83,9 +94,25 @@ def _book(gateway: GatewayAccount, settlement: Settlement, charge: Charge | None
     now = clock.now()
     InboundEvent.objects.create(
         account=gateway.account, gateway=gateway, external_id=settlement.id, kind=KIND,
-        payload=settlement.raw, state=state, result=result, attempts=1, next_attempt_at=now,
+        payload=_kept(settlement), state=state, result=result, attempts=1, next_attempt_at=now,
         received_at=now, processed_at=now,
     )  # fmt: skip
+
+
+def external_id(gateway: GatewayAccount, settlement_id: str) -> str:
+    """What the payment of a settlement is known by."""
+    return f"boleto:{gateway.pk}:{settlement_id}"
+
+
+def _kept(settlement: Settlement) -> dict[str, str]:
+    """As the bank told it, and in our words, which somebody may have to book it by."""
+    credited = settlement.credited_on
+    ours = {
+        "valor": str(settlement.amount), "tarifa": str(settlement.fee),
+        "pago_em": settlement.paid_on.isoformat(),
+        "credito": credited.isoformat() if credited else "",
+    }  # fmt: skip
+    return settlement.raw | ours
 
 
 def _charge_of(gateway: GatewayAccount, settlement: Settlement) -> Charge | None:
@@ -98,5 +125,6 @@ def _charge_of(gateway: GatewayAccount, settlement: Settlement) -> Charge | None
             return found
     if not settlement.nosso_numero:
         return None
-    by_number: Charge | None = ours.filter(nosso_numero=settlement.nosso_numero).first()
-    return by_number
+    # Two agreements of one provider may count their numbers apart: then nothing is guessed.
+    by_number = list(ours.filter(nosso_numero=settlement.nosso_numero)[:2])
+    return by_number[0] if len(by_number) == 1 else None

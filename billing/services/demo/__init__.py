@@ -21,8 +21,10 @@ from billing.services.demo import (
     indexes,
     ledger,
     many,
+    notes,
     people,
     resources,
+    story,
     wipe,
 )
 from billing.services.demo.when import When
@@ -33,10 +35,9 @@ from lib import clock
 
 # What the specification asks for and has no place to be recorded in yet.
 PENDING = (
-    "1003 e 1006: pagas e reembolsada sem o registro do pagamento em cartão",
-    "1004: paga em dinheiro, sem a forma do pagamento",
-    "1007: em aberto, sem o pagamento em processamento",
-    "1008: em aberto, sem a contestação",
+    "certificado com 20 dias de validade e outro vencido; documento fiscal de cada situação",
+    "agentes de PDV: um on-line, um fora do ar, um com NFC-e pendente há 21 h",
+    "endereço de webhook que responde 500; um retorno CNAB com cada resultado",
 )
 
 
@@ -101,4 +102,6 @@ def load_demo(*, today: date, afresh: bool = False) -> Demo:
     boletos.load(account)
     many.load(account, everybody, contracts["entregas"], when)
     tokens = issuers.load(account, at=clock.now())
+    notes.load(account)
+    story.load(account, everybody, when)
     return Demo(account, today, people.token(account), tokens)

@@ -9,8 +9,16 @@ from typing import Any
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM
-from billing.models import Contract, Invoice, Payment, ServiceItem, Transaction
+from billing.models import (
+    Contract,
+    Invoice,
+    NfseTemplate,
+    Payment,
+    ServiceItem,
+    Transaction,
+)
 from billing.services.demo.people import FIRST_NUMBER, People
+from billing.services.demo.resources import NOTES
 from billing.services.demo.when import When, moment
 from billing.services.drafts import InvoiceDraft, LineDraft
 from billing.services.invoices import create_invoice, emit_invoice, void_invoice
@@ -21,6 +29,7 @@ from billing.services.transactions import TransactionData, add_transaction
 from lib.br import date_br
 
 SOURCE = "demo"
+NOTED = 1001
 N_TRANSACTIONS = 15
 N_TAXED = 10
 
@@ -47,12 +56,13 @@ def bills(when: When) -> list[Bill]:
     day = when.day
     card = {"payment_method": "payment_gateway"}
     return [
-        Bill(  # 1001: open
+        Bill(  # 1001: open, with its NFS-e
             "plataforma",
             "Plataforma de pedidos",
             (("Plataforma de pedidos", "1", "950.00"), ("Armazenamento", "17.08", "16.6604")),
             day(date(2026, 8, 3)),
             (day(date(2026, 8, 20)),),
+            options={"issue_nfse": True, "days_until_automatic_nfe_emission": 0},
         ),
         Bill(  # 1002: overdue
             "plataforma",
@@ -142,8 +152,11 @@ def load(account: Account, people: People, contracts: dict[str, Contract], when:
         .filter(idempotency_key__startswith=SOURCE)
         .values_list("idempotency_key", flat=True)
     )
+    template = NfseTemplate.objects.of(account).get(organization=people.organization, name=NOTES)
     for number, bill in enumerate(bills(when), start=FIRST_NUMBER):
         key = f"{SOURCE}:{number}"
+        if bill.options.get("issue_nfse"):
+            bill.options["nfse_template_ref"] = template.pk
         if key not in known:
             _bill(bill, key, account, people, contracts[bill.contract], items)
     _transactions(account, people, when, items)

@@ -108,6 +108,7 @@ def _receivable(invoice: Invoice) -> Receivable:
         value=Decimal(100),
         gross_value=invoice.gross_value,
         payment_value=invoice.payment_value,
+        **invoice.told_to_receivables,
         open_principal=invoice.payment_value,
         state=Receivable.State.TO_RECEIVE,
         created_at=invoice.created_at,

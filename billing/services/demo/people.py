@@ -162,6 +162,8 @@ def _look(organization: Party, *, afresh: bool) -> None:
     profile.color_primary, profile.color_accent = "#1351B4", "#176B3A"
     profile.website = "https://demo.test"
     profile.due_day_options = [5, 10, 15]
+    profile.support_email, profile.support_phone = "atendimento@demo.test", "(11) 3000-1000"
+    profile.dpo_name, profile.dpo_email = "Helena Prado", "privacidade@demo.test"
     profile.invoice_notes = "Dúvidas? Responda a este e-mail ou ligue (11) 3000-1000."
     profile.save()
 

@@ -42,7 +42,9 @@ EMAILS: dict[str, dict[str, Any]] = {
 }
 BANK = {"bank_code": "341", "bank_branch": "4321", "bank_account": "098765"}
 TERMS: dict[str, Any] = {"instructions": "Não receber após 60 dias do vencimento."}
+NOTES = "Suporte em informática"
 NOTE: dict[str, Any] = {
+    "codigo_tributacao_nacional": "010701",
     "codigo_servico_municipal": "02881",
     "item_lista_servico": "01.07",
     "cnae": "6209100",
@@ -67,5 +69,5 @@ def load(account: Account, organization: Party) -> EmailTemplate:
         name="Boleto com multa e juros",
         defaults={**TERMS, "financial_account": bank},
     )
-    NfseTemplate.objects.get_or_create(**owned, name="Suporte em informática", defaults=NOTE)
+    NfseTemplate.objects.get_or_create(**owned, name=NOTES, defaults=NOTE)
     return emails[0]

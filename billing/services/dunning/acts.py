@@ -37,6 +37,8 @@ def do(execution: RulerExecution, *, judge: Judge) -> bool:
         return _retry_card(execution, judge)
     with transaction.atomic():
         receivable = locked(execution.receivable_id)
+        if not outcomes.stands(execution):  # somebody else has done it meanwhile
+            return False
         if not outcomes.follow(execution, judge.judge(execution, receivable)):
             return False
         note = _act_of(execution.step)(execution, receivable, judge.now)

@@ -8,18 +8,19 @@ between the two finds the message, or queues it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 from accounts.models import Account
 from billing.errors import EmailNoContact, EmailSuppressed
 from billing.models import EmailMessage, EmailTemplate, Receivable, RulerExecution
 from billing.services.dunning import outcomes
-from billing.services.dunning.standing import Judge, fresh
+from billing.services.dunning.standing import OVERTAKEN, Judge, fresh
 from billing.services.dunning.terms import start_of
 from billing.services.emails.automatic import send_for_dunning
+from billing.services.preferences import Event, wants
 
-OVERTAKEN = "Um aviso mais recente da mesma parcela tomou o lugar deste."
+NOT_WANTED = "O cliente desligou este aviso."
 ONE_A_DAY = "O cliente já recebeu um aviso hoje."
 _NAMES = uuid.UUID("6f0c5d1e-5f0a-5b61-9a43-3d9f3f0f7a10")
 
@@ -34,6 +35,7 @@ def write(letters: Sequence[RulerExecution], *, judge: Judge, customer_id: int) 
     parcels = {one.receivable_id: fresh(one.receivable_id) for one in left}
     asked = [(one, judge.judge(one, parcels[one.receivable_id])) for one in left]
     ready = _latest([one for one, verdict in asked if outcomes.follow(one, verdict)])
+    ready = _wanted(ready, parcels, judge.moment.day, customer_id)
     if ready and _was_told(judge.account, customer_id, judge.moment.day):
         for execution in ready:
             outcomes.wait(execution, ONE_A_DAY, until=judge.tomorrow)
@@ -82,6 +84,28 @@ def _latest(ready: Sequence[RulerExecution]) -> list[RulerExecution]:
         if last[execution.receivable_id] is not execution:
             outcomes.skip(execution, OVERTAKEN)
     return list(last.values())
+
+
+def _wanted(
+    ready: Sequence[RulerExecution],
+    parcels: Mapping[int, Receivable],
+    day: date,
+    customer_id: int,
+) -> list[RulerExecution]:
+    """Those that the customer wants to be told (P18); the others are over."""
+    left = []
+    for execution in ready:
+        if wants(customer_id, _event(parcels[execution.receivable_id].due_date, day)):
+            left.append(execution)
+        else:
+            outcomes.skip(execution, NOT_WANTED)
+    return left
+
+
+def _event(due: date, day: date) -> Event:
+    if due == day:
+        return Event.DUE_TODAY
+    return Event.BEFORE_DUE if due > day else Event.OVERDUE
 
 
 def _finish_begun(letters: Sequence[RulerExecution]) -> list[RulerExecution]:

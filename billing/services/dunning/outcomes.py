@@ -73,6 +73,13 @@ def put_together(executions: Sequence[RulerExecution], batch: uuid.UUID) -> None
     RulerExecution.objects.filter(pk__in=[one.pk for one in executions]).update(batch=batch)
 
 
+def stands(execution: RulerExecution) -> bool:
+    """Is it pending in the database, too? Brings `execution` to the state that is there."""
+    rows = RulerExecution.objects.filter(pk=execution.pk).values_list("state", flat=True)
+    execution.state = rows.get()
+    return is_pending(execution)
+
+
 def is_pending(execution: RulerExecution) -> bool:
     return bool(execution.state == RulerExecution.State.PENDING)
 

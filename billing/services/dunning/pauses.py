@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Account
 from accounts.services.audit import Actor, record
+from billing.engine.dunning import RESUMES_AFTER, held_since
 from billing.errors import fault
 from billing.models import DunningPause, Receivable
+from billing.services.dunning.terms import start_of
 from lib import clock
+from lib.calendars import BR_BANK
 
 PROMISE_NEEDS_DAY = "Informe até quando foi prometido o pagamento."
 IN_THE_PAST = "Informe uma data de hoje em diante."
@@ -60,3 +64,25 @@ def lift(pause_id: int, *, account: Account, actor: Actor) -> DunningPause:
         after = {"motivo": row.reason}
         record(account, actor=actor, action="cobranca.retomada", target=row.receivable, after=after)
     return row
+
+
+def disputed(account: Account, *, today: date) -> Q:
+    """The condition that nothing is collected for a parcel by itself: a dispute of it is open.
+
+    Or was until just now: collecting begins again on the next business day (P-9).
+    """
+    since = held_since(today, business_days=RESUMES_AFTER, calendar=BR_BANK)
+    holding = Q(lifted_at=None) | Q(lifted_at__gte=start_of(account, since))
+    return Q(Exists(_of_disputes().filter(holding)))
+
+
+def disputed_lately(account: Account, *, today: date, days: int) -> Q:
+    """The condition that a dispute of a parcel ended within so many days before `today`."""
+    since = start_of(account, today - timedelta(days=days))
+    return Q(Exists(_of_disputes().filter(lifted_at__gte=since)))
+
+
+def _of_disputes() -> QuerySet[DunningPause]:
+    return DunningPause.objects.filter(
+        receivable=OuterRef("pk"), reason=DunningPause.Reason.DISPUTE
+    )

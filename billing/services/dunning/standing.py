@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -12,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Account
 from billing.engine import dunning
-from billing.engine.dunning import ACTS_AFTER, RESUMES_AFTER, Debt, Moment
+from billing.engine.dunning import ACTS_AFTER, RESUMES_AFTER, Debt, Moment, Step
 from billing.models import (
     DunningPause,
     NotificationRuler,
@@ -44,6 +46,7 @@ NEW_DUE = "O vencimento mudou para {due}."
 OTHER_RULER = "A fatura não segue mais esta régua."
 RULER_OFF = "A régua ou o passo foi desativado."
 NOT_FOR_IT = "A parcela não atende mais à condição do passo."
+OVERTAKEN = "Um aviso mais recente da mesma parcela tomou o lugar deste."
 PAUSED = "Cobrança em pausa: {reason}."
 DISPUTED = "Há contestação aberta, ou rejeitada há menos dias úteis do que o prazo."
 IN_FLIGHT = "Há um pagamento em processamento."
@@ -84,6 +87,15 @@ class Judge:
     def rulers(self) -> list[NotificationRuler]:
         return list(NotificationRuler.objects.filter(organization=self.organization_id))
 
+    @cached_property
+    def steps(self) -> Mapping[int, list[Step]]:
+        """Of each ruler of the organization, those in use."""
+        found = defaultdict(list)
+        rows = RulerStep.objects.filter(ruler__organization=self.organization_id, is_active=True)
+        for row in rows:
+            found[row.ruler_id].append(step_terms(row))
+        return found
+
     @property
     def moment(self) -> Moment:
         return moment_at(self.account, self.now)
@@ -111,7 +123,18 @@ class Judge:
             return OTHER_RULER
         if not (serving.is_active and step.is_active):
             return RULER_OFF
-        return "" if step_terms(step).condition.fits(debt_of(receivable)) else NOT_FOR_IT
+        if not step_terms(step).condition.fits(debt_of(receivable)):
+            return NOT_FOR_IT
+        return OVERTAKEN if self._is_overtaken(step, receivable) else ""
+
+    def _is_overtaken(self, step: RulerStep, receivable: Receivable) -> bool:
+        """A later contact's day has come while this one waited, selected already or not (DUN-3)."""
+        debt = debt_of(receivable)
+        return any(
+            later.condition.fits(debt)
+            and dunning.is_due(later, receivable.due_date, self.moment, self.calendar)
+            for later in dunning.replaced_by(step_terms(step), self.steps[step.ruler_id])
+        )
 
     def _waits(self, execution: RulerExecution, receivable: Receivable) -> Verdict | None:
         """What the step has to wait for, with a moment to ask again."""

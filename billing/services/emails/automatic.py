@@ -15,6 +15,7 @@ from billing.models import Charge, EmailMessage, EmailTemplate, Invoice, Payment
 from billing.services.emails import words
 from billing.services.emails.composing import compose, queue
 from billing.services.emails.variables import About, money
+from billing.services.preferences import Event, wants
 from lib import clock
 from lib.br import date_br
 
@@ -77,7 +78,9 @@ def send_authentication_link(payment: Payment) -> list[EmailMessage]:
 
 
 def send_receipt(payment: Payment) -> list[EmailMessage]:
-    """A payment was received."""
+    """A payment was received, unless its customer does not want to be told."""
+    if not wants(payment.customer_id, Event.PAID):
+        return []
     on = payment.received_on or clock.today(payment.account.time_zone)
     extra = {"VALOR_PAGO": money(payment.amount), "DATA_PAGAMENTO": date_br(on)}
     return _of_payment(payment, "recibo", _Trigger.RECEIPT, payment.pk, extra)
@@ -96,7 +99,7 @@ def _of_payment(
     if payment.invoice_id is None:
         return []
     invoice = invoice_of(payment.invoice_id, payment.account)
-    method = {"FORMA_PAGAMENTO": str(payment.get_method_display())}
+    method = {"FORMA_PAGAMENTO": payment.method_said}
     draft = compose(About(invoice, extra={**method, **extra}), words.shipped(text))
     return queue(draft, trigger=trigger, key=f"{trigger}:{number}")
 

@@ -7,6 +7,7 @@ text that the recipient will read, which is the proof of it (DUN-7).
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Account
 from accounts.services.calls import call_after_commit
-from billing.models import Charge, EmailMessage, Invoice
+from billing.models import Charge, EmailMessage, Invoice, Party
 from billing.services import links
 from billing.services.emails import files
 from billing.services.emails.files import Enclosure
@@ -28,12 +30,17 @@ from billing.services.emails.recipients import Recipient, recipients_of
 from billing.services.emails.rendering import Rendered, add_note, one_line, render
 from billing.services.emails.variables import About, money, values_of, with_links
 from billing.services.emails.words import Words
+from billing.services.preferences import preferences_path
 from lib import clock
 from lib.br import date_br
 
 TASK = "billing.tasks.send_emails"
 SCOPES_TO_SEE = ("ver", "baixar")
 _LONGEST_KEY = 150
+_LONGEST_NAME = 100  # quoted it may take twice as much, and the row has room for 300
+_NAMED = re.compile(r"([^<>]*)<([^<>]+)>\s*")
+_Trigger = EmailMessage.Trigger
+UNASKED = (_Trigger.EMISSION, _Trigger.DUNNING, _Trigger.RECEIPT)  # these say how to have fewer
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ def queue(draft: Draft, *, trigger: str, key: str = "") -> list[EmailMessage]:
     already = _already(draft, key)
     rows = [
         EmailMessage(
-            **_written(draft, recipient),
+            **_written(draft, recipient, trigger),
             account=draft.invoice.account,
             template=draft.words.template,
             invoice=draft.invoice,
@@ -145,10 +152,15 @@ def _already(draft: Draft, key: str) -> set[str]:
     return set(rows.values_list("key", flat=True))
 
 
-def _written(draft: Draft, recipient: Recipient) -> dict[str, Any]:
+def _written(draft: Draft, recipient: Recipient, trigger: str) -> dict[str, Any]:
     """Text, files and link of one recipient."""
     made = {
-        invoice.pk: links.make_link(invoice, recipient=recipient.address, contact=recipient.contact)
+        invoice.pk: links.make_link(
+            invoice,
+            recipient=recipient.address,
+            contact=recipient.contact,
+            scopes=recipient.scopes,
+        )
         for invoice in draft.about.invoices
     }
     link = made[draft.about.invoices[0].pk]
@@ -160,6 +172,8 @@ def _written(draft: Draft, recipient: Recipient) -> dict[str, Any]:
     body = rendered.body
     notes = [several_note(draft.about, made)] if len(made) > 1 else []
     notes += [linked_note(given)] if given else []
+    if trigger in UNASKED and not recipient.is_copy:
+        notes.append(unsubscribe_note(draft.invoice.customer, recipient.address))
     for note in notes:
         body = add_note(body, note, is_html=rendered.is_html)
     return {
@@ -178,6 +192,12 @@ def linked_note(rows: Sequence[dict[str, Any]]) -> str:
     return f"Os anexos são grandes demais para um e-mail. Baixe por estes endereços:\n{lines}"
 
 
+def unsubscribe_note(customer: Party, address: str) -> str:
+    """P18: where the recipient chooses what comes."""
+    path = preferences_path(customer, address)
+    return f"Para escolher quais avisos receber:\n{settings.PUBLIC_URL}{path}"
+
+
 def several_note(about: About, made: dict[int, Any]) -> str:
     """DUN-4: each invoice with its own link, where a message tells of several."""
     lines = [
@@ -189,11 +209,26 @@ def several_note(about: About, made: dict[int, Any]) -> str:
 
 
 def sender_of(invoice: Invoice, words: Words) -> str:
-    """The text's sender, else the organization's name at the address of the way it leaves by."""
-    if words.sender:
-        return words.sender
-    gateway = gateway_for(invoice.account, invoice.organization_id)
+    """The text's sender, else the organization's."""
+    return (
+        named(words.sender) if words.sender else sender_for(invoice.account, invoice.organization)
+    )
+
+
+def sender_for(account: Account, organization: Party | None) -> str:
+    """The organization's name, else the account's, at the address of the way it leaves by."""
+    gateway = gateway_for(account, organization.pk if organization is not None else None)
     given = str(gateway.options.get("sender", "")) if gateway is not None else ""
     address = parseaddr(given)[1] or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    name = organization.name if organization is not None else account.name
     # Not encoded as a header would be: each way of sending has its own alphabet.
-    return str(Address(one_line(invoice.organization.name), addr_spec=address))
+    return named(name, address)
+
+
+def named(text: str, address: str = "") -> str:
+    """`Nome <a@b>` in one line, of a name and an address or of both in one text."""
+    found = _NAMED.fullmatch(text) if not address else None
+    name, bare = (found[1], found[2]) if found else (text, address)
+    if not bare:
+        return one_line(text)
+    return str(Address(one_line(name)[:_LONGEST_NAME].strip(), addr_spec=bare.strip()))

@@ -10,8 +10,9 @@ from email.utils import parseaddr
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from accounts.models import Account
 from billing.errors import EmailNoContact, EmailSuppressed
-from billing.models import Contact, EmailSuppression, Party
+from billing.models import Contact, EmailSuppression, InvoiceLink, Party
 
 _SEPARATORS = re.compile(r"[,;\s]+")
 _OF_A_LIST = re.compile(r"[,;]")
@@ -20,11 +21,12 @@ _LONGEST = 254  # RFC 5321, §4.5.3.1.3
 
 @dataclass(frozen=True)
 class Recipient:
-    """An address, bare; the contact whose it is, where one is known."""
+    """An address, bare; the contact whose it is, where one is known; what its link allows."""
 
     address: str
     contact: Contact | None = None
     is_copy: bool = False
+    scopes: tuple[str, ...] = InvoiceLink.SCOPES
 
 
 def recipients_of(customer: Party, *, cc: str = "") -> list[Recipient]:
@@ -33,7 +35,7 @@ def recipients_of(customer: Party, *, cc: str = "") -> list[Recipient]:
     The customer's list of billing addresses is of that role too, and its own address stands for
     the main contact that it does not have. Raises EmailNoContact, EmailSuppressed.
     """
-    main = _each_once(_billing(customer) or _primary(customer))
+    main = addresses_of(customer)
     if not main:
         raise EmailNoContact()
     everybody = _each_once([*main, *_copies(cc)])
@@ -41,6 +43,24 @@ def recipients_of(customer: Party, *, cc: str = "") -> list[Recipient]:
     if barred.issuperset(one.address.lower() for one in main):
         raise EmailSuppressed([one.address for one in main])
     return [one for one in everybody if one.address.lower() not in barred]
+
+
+def addresses_of(customer: Party, *, only_billing: bool = False) -> list[Recipient]:
+    """Whom invoices would go to, suppressed or not; `only_billing` leaves the main contact out."""
+    found = _billing(customer)
+    return _each_once(found if only_billing else found or _primary(customer))
+
+
+def billing_addresses(customer: Party) -> list[str]:
+    """The addresses with the role of billing, each once; without any the customer's."""
+    return [one.address for one in _each_once(_billing(customer) or _primary(customer))]
+
+
+def check_address(account: Account, address: str) -> None:
+    """Raises EmailSuppressed for an address that gets nothing more."""
+    rows = EmailSuppression.objects.of(account).filter(address=address.lower())
+    if rows.exists():
+        raise EmailSuppressed([address])
 
 
 def is_address(text: str) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -21,12 +22,22 @@ from django.db.models import QuerySet
 
 from accounts.services import calls
 from billing.gateways.mail.base import Letter, Mailer, NotNow, Refused, Taken, Unknown
-from billing.models import EmailMessage, EmailSuppression, GatewayAccount, Invoice, Receivable
-from billing.services.dunning.selection import chaseable
+from billing.models import (
+    EmailMessage,
+    EmailSuppression,
+    GatewayAccount,
+    Invoice,
+    Party,
+    Receivable,
+)
+from billing.selectors.billers import biller_of
 from billing.services.emails import files
 from billing.services.emails.composing import TASK, linked_note
+from billing.services.emails.letters import opened
 from billing.services.emails.mailers import gateway_for, mailer_of
+from billing.services.emails.recipients import is_address
 from billing.services.emails.rendering import add_note, both_parts
+from billing.services.emails.rewriting import is_stale, rewrite, still_asked
 from billing.services.emails.suppressions import bounced
 from lib import clock
 from lib.errors import DomainError
@@ -52,6 +63,7 @@ NOT_KNOWN = (
 INTERRUPTED = "O processo foi interrompido em todas as tentativas; a mensagem não saiu."
 SUPPRESSED = "O endereço está suspenso e não recebe mensagens."
 PAID = "O que a mensagem cobra foi pago, cancelado ou posto em pausa antes do envio."
+REPLACED = "Parte do que a mensagem cobra foi paga antes do envio; outra tomou o lugar dela."
 UNEXPECTED = "Erro inesperado; veja o registro do servidor."
 
 
@@ -83,7 +95,7 @@ def _take(now: datetime) -> EmailMessage | None:
         _due(now)
         .order_by("next_attempt_at", "pk")
         .select_for_update(of=("self",), skip_locked=True)
-        .select_related("account", "invoice__organization", "gateway")
+        .select_related("account", "customer", "invoice__organization", "gateway")
         .first()
     )
     if row is None:
@@ -118,8 +130,13 @@ def _attempt(row: EmailMessage) -> None:
 def _send(row: EmailMessage) -> None:
     if row.state == State.SENDING and _is_settled(row):
         return
-    if (why := _unwanted(row)) is not None:
+    left = still_asked(row)
+    if (why := _unwanted(row, left)) is not None:
         _fail(row, why)
+        return
+    if left and row.key and is_stale(row, left):
+        rewrite(row, left)
+        _replaced(row)
         return
     gateway = row.gateway if row.state == State.SENDING else _gateway(row)
     mailer = mailer_of(gateway)
@@ -129,8 +146,15 @@ def _send(row: EmailMessage) -> None:
 
 
 def _gateway(row: EmailMessage) -> GatewayAccount | None:
-    organization_id = row.invoice.organization_id if row.invoice is not None else None
-    return gateway_for(row.account, organization_id)
+    organization = _organization(row)
+    return gateway_for(row.account, organization.pk if organization is not None else None)
+
+
+def _organization(row: EmailMessage) -> Party | None:
+    """In whose name it goes: the invoice's, else of whoever bills the customer."""
+    if row.invoice is not None:
+        return row.invoice.organization
+    return biller_of(row.account, row.customer)
 
 
 def _is_settled(row: EmailMessage) -> bool:
@@ -181,8 +205,9 @@ def reference_of(row: EmailMessage) -> str:
 
 def letter_of(row: EmailMessage) -> Letter:
     """Reads the files: never inside a transaction. Raises DomainError."""
-    text, page = both_parts(row.body, is_html=row.is_html)
+    text, page = both_parts(opened(row.body), is_html=row.is_html)
     reference = reference_of(row)
+    organization = _organization(row)
     return Letter(
         reference=reference,
         key=f"{reference}-links" if row.linked else reference,
@@ -191,20 +216,23 @@ def letter_of(row: EmailMessage) -> Letter:
         subject=row.subject,
         text=text,
         html=page,
-        reply_to=row.invoice.organization.email if row.invoice is not None else "",
+        reply_to=_reply_to(organization),
         files=files.files_of(row.attached, row.account),
     )
 
 
-def _unwanted(row: EmailMessage) -> str | None:
+def _reply_to(organization: Party | None) -> str:
+    """Where answers go; none where what is kept is no address."""
+    found = organization.email.strip() if organization is not None else ""
+    return found if is_address(found) else ""
+
+
+def _unwanted(row: EmailMessage, left: Sequence[Receivable]) -> str | None:
     """Why it must not go any more; looked at again at each attempt (DUN-5)."""
     address = row.recipient.lower()
     if EmailSuppression.objects.of(row.account).filter(address=address).exists():
         return SUPPRESSED
-    if not row.receivables:
-        return None
-    asked = Receivable.objects.of(row.account).filter(pk__in=row.receivables)
-    return None if chaseable(asked, account=row.account, now=clock.now()).exists() else PAID
+    return PAID if row.receivables and not left else None
 
 
 # --- what is written ----------------------------------------------------------------------------
@@ -255,6 +283,11 @@ def _put_off(row: EmailMessage, error: str, *, state: str | None = State.QUEUED)
 def _fail(row: EmailMessage, error: str) -> None:
     log.warning("email.failed", extra={"mensagem_id": row.pk, "invoice_id": row.invoice_id})
     _ours(row).update(state=State.FAILED, error=error, next_attempt_at=None)
+
+
+def _replaced(row: EmailMessage) -> None:
+    log.info("email.replaced", extra={"mensagem_id": row.pk, "invoice_id": row.invoice_id})
+    _ours(row).update(state=State.FAILED, error=REPLACED, next_attempt_at=None)
 
 
 def _refused(row: EmailMessage, reason: Refused) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
@@ -20,11 +20,14 @@ from billing.services import ledger
 from billing.services.books import Books
 from billing.services.ledger import ZERO, Held, Part
 from billing.services.payments.costs import Costs
+from lib import clock
 from lib.errors import NotFound
 from lib.money import brl
+from lib.queue import enqueue
 
 __all__ = ["Arrival", "Costs", "Money", "arrived", "arrived_many", "confirm"]
 
+TOLD_FOR = timedelta(days=10)
 DUPLICATE = "Pagamento em duplicidade: {credit} viraram crédito do cliente."
 SURPLUS = "Pago a maior: {credit} viraram crédito do cliente."
 SHORT = "Pago a menor: faltam {open}."
@@ -137,6 +140,7 @@ def confirm(
     payment.succeed(on=received_on, at=books.at)
     arrival = _settle(books, Costs(), held, payment)
     books.write()
+    _tell_customers(account, [arrival])
     return arrival
 
 
@@ -145,7 +149,8 @@ def _arrive(account: Account, moneys: Sequence[Money], actor: Actor) -> list[Arr
     helds = _hold(account, moneys)
     charges = _charges(account, moneys)
     seen = {key: Arrival(one, False, ZERO) for key, one in _known(account, moneys).items()}
-    books, costs, answers = Books(account, actor=actor), Costs(), []
+    books, answers = Books(account, actor=actor), []
+    costs = Costs([money.receivable_id for money in moneys if money.charge_id is None])
     for money in moneys:
         key = (money.method, money.external_id)
         if known := seen.get(key):
@@ -160,7 +165,17 @@ def _arrive(account: Account, moneys: Sequence[Money], actor: Actor) -> list[Arr
         )
         answers.append(seen[key])
     books.write()
+    _tell_customers(account, answers)
     return answers
+
+
+def _tell_customers(account: Account, found: Sequence[Arrival]) -> None:
+    """A receipt by e-mail of what is new; not of what came long ago, as an old bank file tells."""
+    since = clock.today(account.time_zone) - TOLD_FOR
+    new = [one.payment for one in found if one.is_new and one.payment.invoice_id]
+    told = [one.pk for one in new if one.received_on is not None and one.received_on >= since]
+    if told:
+        enqueue("billing.tasks.tell_paid", *told)
 
 
 def _hold(account: Account, moneys: Sequence[Money]) -> dict[int, Held]:

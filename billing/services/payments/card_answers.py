@@ -125,8 +125,6 @@ def _succeed(payment: Payment, *, account: Account, attempt: Attempt, actor: Act
         arrival = arrivals.confirm(
             payment.pk, account=account, received_on=on, actor=actor, fee=attempt.fee
         )
-        if arrival.is_new:
-            enqueue("billing.tasks.tell_card_paid", payment.pk)
     return arrival.payment
 
 
@@ -138,7 +136,7 @@ def _in_flight(payment: Payment, attempt: Attempt, actor: Actor) -> None:
         _give_up(payment, actor)
     elif attempt.status is Status.REQUIRES_ACTION:
         _ask_customer(payment, attempt)
-    elif payment.state != Payment.State.REQUIRES_ACTION:
+    elif attempt.status is Status.PROCESSING or payment.state != Payment.State.REQUIRES_ACTION:
         payment.process()
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
 from accounts.models import Account
 from accounts.services.audit import Actor, record
 from billing.errors import (
+    AmountChanged,
     CardExpired,
     NoOpenAmount,
     NoPaymentMethod,
@@ -21,7 +24,7 @@ from billing.errors import (
 )
 from billing.gateways.cards import CardRefused, Order
 from billing.models import GatewayAccount, Payment, Receivable, SavedMethod
-from billing.selectors.late_terms import invoice_calendar, invoice_terms
+from billing.selectors.late_terms import invoice_calendar, receivable_terms
 from billing.services import ledger
 from billing.services.ledger import Held
 from billing.services.payments import card_answers
@@ -29,9 +32,11 @@ from billing.services.payments.card_answers import LABEL
 from billing.services.payments.card_gateway import customer_reference, gateway_of, provider_of
 from billing.services.payments.card_texts import outcome_text
 from lib import clock
-from lib.errors import GatewayUnavailable, NotFound
+from lib.errors import GatewayUnavailable, NotFound, RateLimited
 
 FIRST_CHECK = timedelta(minutes=1)  # PAY-1
+MOST_AN_HOUR = 15  # attempts by the customer at one receivable
+TOO_MANY = "Muitas tentativas com cartão. Tente de novo em uma hora ou pague de outra forma."
 AUTHENTICATION = "authentication"  # our key was not taken: says nothing of earlier calls
 
 
@@ -52,22 +57,30 @@ def charge_card(
     on_session: bool,
     saved_method_id: int | None = None,
     return_path: str = "",
+    key: UUID | None = None,
+    shown: Decimal | None = None,
 ) -> CardOutcome:
     """Charge all that a receivable costs today to a saved card (default: the customer's default).
 
     `on_session`: the customer is there and can be sent to the bank's page; `return_path` is where
-    on this site it goes on afterwards. Not inside a transaction. Raises NotFound, NoCardGateway,
-    NoOpenAmount, PaymentInProgress, NoPaymentMethod, CardExpired: nothing was asked then. An
-    unknown outcome is an answer, too: the payment stays in processing and is asked about.
+    on this site it goes on afterwards. The same `key` again answers the first attempt; `shown` is
+    the amount (BRL) that the customer was told. Not inside a transaction. Raises NotFound,
+    NoCardGateway, NoOpenAmount, PaymentInProgress, NoPaymentMethod, CardExpired, AmountChanged:
+    nothing was asked then. An unknown outcome is an answer, too: the payment stays in processing
+    and is asked about.
     """
-    payment = _begin(
+    payment, is_new = _begin(
         receivable_id,
         account=account,
         actor=actor,
         on_session=on_session,
         saved_method_id=saved_method_id,
         return_path=return_path,
+        key=key,
+        shown=shown,
     )
+    if not is_new:
+        return outcome(payment)
     return outcome(ask(payment.pk, account=account, actor=actor))
 
 
@@ -103,6 +116,16 @@ def cards_of(receivable: Receivable, gateway: GatewayAccount) -> list[SavedMetho
     return list(mine.order_by("-is_default", "-id"))
 
 
+def check_pace(receivable: Receivable) -> None:
+    """Raises RateLimited: whoever tries one card after the other is not paying a bill."""
+    since = clock.now() - timedelta(hours=1)
+    tried = receivable.payments.filter(
+        method=Payment.Method.CARD, is_on_session=True, created_at__gt=since
+    )
+    if tried.count() >= MOST_AN_HOUR:
+        raise RateLimited(TOO_MANY)
+
+
 @transaction.atomic
 def _begin(
     receivable_id: int,
@@ -112,13 +135,20 @@ def _begin(
     on_session: bool,
     saved_method_id: int | None,
     return_path: str,
-) -> Payment:
-    """The row of a new attempt, committed before anything is asked."""
+    key: UUID | None,
+    shown: Decimal | None,
+) -> tuple[Payment, bool]:
+    """The row of an attempt, committed before anything is asked; and whether it is new."""
     held, receivable = ledger.hold_receivable(account, receivable_id)
+    known = receivable.payments.filter(key=key).first() if key is not None else None
+    if known is not None:
+        return known, False
     if receivable.state != Receivable.State.TO_RECEIVE or not receivable.open_principal:
         raise NoOpenAmount()
     if receivable.payments.filter(state__in=Payment.IN_FLIGHT).exists():
         raise PaymentInProgress()
+    if on_session:
+        check_pace(receivable)
     gateway = gateway_of(held.invoice)
     method = _chosen(receivable, gateway, saved_method_id, account)
     payment = new_card_payment(
@@ -130,7 +160,10 @@ def _begin(
         return_path=return_path[:500],
         recorded_by=actor.label,
         next_check_at=clock.now() + FIRST_CHECK,
+        key=key,
     )
+    if shown is not None and shown != payment.amount:
+        raise AmountChanged()
     try:
         with transaction.atomic():
             payment.save()
@@ -138,7 +171,7 @@ def _begin(
         raise PaymentInProgress() from None
     after = {"valor": payment.amount, "final": method.last4, "parcela": receivable.pk}
     record(account, actor=actor, action="pagamento.tentativa", target=payment, after=after)
-    return payment
+    return payment, True
 
 
 def new_card_payment(held: Held, receivable: Receivable, **given: object) -> Payment:
@@ -147,7 +180,7 @@ def new_card_payment(held: Held, receivable: Receivable, **given: object) -> Pay
     due = ledger.owed(
         receivable,
         on=today,
-        terms=invoice_terms(held.invoice),
+        terms=receivable_terms(receivable, held.invoice),
         calendar=invoice_calendar(held.invoice),
     )
     return ledger.new_payment(

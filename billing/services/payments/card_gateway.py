@@ -6,8 +6,13 @@ present (ST-5); options: `publishable_key`, for the fields in the browser.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
 from accounts.models import Account
 from billing.errors import NoCardGateway
+from billing.gateways.cards import CardRefused
 from billing.gateways.stripe.adapter import Stripe, adapter
 from billing.models import GatewayAccount, Invoice, Party, ProviderCustomer
 from billing.selectors.gateways import gateway_for
@@ -15,6 +20,7 @@ from lib.crypto import Unreadable
 from lib.errors import GatewayUnavailable
 
 STRIPE = GatewayAccount.Provider.STRIPE
+T = TypeVar("T")
 
 
 def card_gateway(account: Account, *, organization_id: int | None = None) -> GatewayAccount:
@@ -47,19 +53,41 @@ def customer_reference(gateway: GatewayAccount, customer: Party) -> str:
     known = ProviderCustomer.objects.filter(gateway=gateway, customer=customer).first()
     if known is not None:
         return known.reference
-    reference = provider_of(gateway).create_customer(
-        # Two at once get the same customer.
-        key=f"customer:{gateway.hook}:{customer.pk}",
+    row, _ = ProviderCustomer.objects.get_or_create(
+        gateway=gateway,
+        customer=customer,
+        defaults={"account_id": gateway.account_id, "reference": _made(gateway, customer)},
+    )
+    return row.reference
+
+
+def for_customer(gateway: GatewayAccount, customer: Party, ask: Callable[[str], T]) -> T:
+    """What `ask` answers for the customer's reference; for a new one where the provider lost it.
+
+    Another account with the provider, or somebody deleted it there. Raises as `customer_reference`.
+    """
+    reference = customer_reference(gateway, customer)
+    try:
+        return ask(reference)
+    except CardRefused as error:
+        if not error.is_customer_gone:
+            raise
+    anew = _made(gateway, customer, instead_of=reference)
+    mine = ProviderCustomer.objects.filter(gateway=gateway, customer=customer)
+    mine.filter(reference=reference).update(reference=anew)
+    return ask(anew)
+
+
+def _made(gateway: GatewayAccount, customer: Party, *, instead_of: str = "") -> str:
+    """Two at once get the same customer; a key is bound to what was said with it."""
+    said = f"{customer.name}\n{customer.email}\n{instead_of}"
+    digest = hashlib.sha256(said.encode()).hexdigest()[:16]
+    return provider_of(gateway).create_customer(
+        key=f"customer:{gateway.hook}:{customer.pk}:{digest}",
         name=customer.name,
         email=customer.email,
         labels={"account": str(gateway.account_id), "customer": str(customer.pk)},
     )
-    row, _ = ProviderCustomer.objects.get_or_create(
-        gateway=gateway,
-        customer=customer,
-        defaults={"account_id": gateway.account_id, "reference": reference},
-    )
-    return row.reference
 
 
 def customer_of(gateway: GatewayAccount, reference: str) -> Party | None:

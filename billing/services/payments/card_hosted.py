@@ -22,11 +22,12 @@ from billing.services.payments.card_answers import HOSTED
 from billing.services.payments.card_charging import (
     FIRST_CHECK,
     CardOutcome,
+    check_pace,
     labels_of,
     new_card_payment,
     outcome,
 )
-from billing.services.payments.card_gateway import customer_reference, gateway_of, provider_of
+from billing.services.payments.card_gateway import for_customer, gateway_of, provider_of
 from billing.services.payments.card_texts import OUT_OF_ORDER
 from lib import clock
 from lib.errors import GatewayUnavailable
@@ -42,7 +43,7 @@ def open_card_page(
 
     The customer comes back to `return_path` on this site. Not inside a transaction. Without a page
     there is no address, the payment is given up and another attempt may be made at once. Raises
-    NotFound, NoCardGateway, NoOpenAmount, PaymentInProgress.
+    NotFound, NoCardGateway, NoOpenAmount, PaymentInProgress, RateLimited.
     """
     payment = _begin(receivable_id, account=account, actor=actor, return_path=return_path)
     try:
@@ -91,6 +92,7 @@ def _begin(receivable_id: int, *, account: Account, actor: Actor, return_path: s
         raise NoOpenAmount()
     if receivable.payments.filter(state__in=Payment.IN_FLIGHT).exists():
         raise PaymentInProgress()
+    check_pace(receivable)
     payment = new_card_payment(
         held,
         receivable,
@@ -114,21 +116,30 @@ def _begin(receivable_id: int, *, account: Account, actor: Actor, return_path: s
 def _open(payment: Payment) -> HostedPage:
     assert payment.gateway is not None
     assert payment.invoice is not None
-    order = Order(
-        key=f"pay:{payment.key}",
+    title, provider = f"Fatura {payment.invoice.label}", provider_of(payment.gateway)
+
+    def ask(customer: str) -> HostedPage:
+        return provider.hosted_payment(
+            _order(payment, customer),
+            title=title,
+            cancel_url=card_answers.action_url(payment),
+            expires_at=clock.now() + OPEN_FOR,
+        )
+
+    page = for_customer(payment.gateway, payment.customer, ask)
+    if not page.external_id.startswith(HOSTED):
+        raise GatewayUnavailable("a resposta não pôde ser entendida")
+    return page
+
+
+def _order(payment: Payment, customer: str) -> Order:
+    """Its key is of this very page: nobody is sent to two of them."""
+    return Order(
+        key=f"pay:{payment.key}:{customer}",
         amount=payment.amount,
-        customer=customer_reference(payment.gateway, payment.customer),
+        customer=customer,
         method="",
         is_on_session=True,
         return_url=card_answers.return_url(payment),
         labels=labels_of(payment),
     )
-    page = provider_of(payment.gateway).hosted_payment(
-        order,
-        title=f"Fatura {payment.invoice.label}",
-        cancel_url=card_answers.action_url(payment),
-        expires_at=clock.now() + OPEN_FOR,
-    )
-    if not page.external_id.startswith(HOSTED):
-        raise GatewayUnavailable("a resposta não pôde ser entendida")
-    return page

@@ -12,7 +12,6 @@ from typing import Any
 from billing.models import Payment, Refund
 from billing.services.emails.automatic import (
     send_authentication_link,
-    send_receipt,
     send_refund,
 )
 from lib.errors import DomainError
@@ -26,12 +25,6 @@ def tell_action(payment_id: int) -> int:
     if payment.state != Payment.State.REQUIRES_ACTION:
         return 0
     return _written(send_authentication_link, payment)
-
-
-def tell_paid(payment_id: int) -> int:
-    """The card was charged, also long after the customer left; answers to how many."""
-    payment = _payment(payment_id)
-    return _written(send_receipt, payment) if payment.state in Payment.SETTLED else 0
 
 
 def tell_refund(refund_id: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from accounts.services.audit import SYSTEM
 from billing.errors import CardAlreadySaved, CardNotReady
-from billing.gateways.cards import CardRefused, Contested
+from billing.gateways.cards import MISSING, CardRefused, Contested
 from billing.models import GatewayAccount, InboundEvent, Payment, ProviderCustomer, SavedMethod
 from billing.services.inbound import Forged, Ignored, Notice, Posted, read_json
 from billing.services.payments import (
@@ -24,7 +24,6 @@ from billing.services.payments import (
 from billing.services.payments.card_gateway import provider_of
 from lib.errors import NotFound
 
-MISSING = "resource_missing"
 NOT_OURS = "o objeto não é de nenhum pagamento desta conta"
 # Of the object, what the handlers need: no name, address or card stays with us.
 _KEPT = ("id", "object", "payment_intent", "setup_intent", "customer", "mode")

@@ -41,6 +41,9 @@ def reconcile_all() -> int:
             count += reconcile(gateway).differs
         except (GatewayUnavailable, CardRefused) as error:
             log.warning("cards.not_reconciled", extra={"gateway": gateway.pk, "error": str(error)})
+        except Exception:
+            # One account that nobody foresaw must not keep the others waiting.
+            log.exception("cards.reconciliation_crashed", extra={"gateway": gateway.pk})
     return count
 
 

@@ -15,13 +15,14 @@ from django.db import transaction
 
 from accounts.models import Account
 from accounts.services.audit import SYSTEM, Actor, record
-from billing.errors import RefundRefused
+from billing.errors import CannotRefund, RefundRefused
 from billing.gateways.cards import CardRefused, Returned
 from billing.models import GatewayAccount, Payment, Refund
 from billing.services import ledger
 from billing.services.payments import refunds
 from billing.services.payments.card_checks import KEYS_LIVE, LIMIT_SECONDS, WAITS
 from billing.services.payments.card_gateway import provider_of
+from billing.services.payments.chargebacks import chargeback_lost, chargeback_opened
 from lib import clock
 from lib.errors import DomainError, GatewayUnavailable
 from lib.queue import enqueue
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 LABEL = "refund"  # of a refund at the provider: our key
 BY_HAND = "Reembolso feito no painel da operadora"
+NO_ROOM = "Devolvido mais do que havia para reembolsar: a diferença saiu da carteira do cliente."
 NOT_ARRIVED = "O pedido não chegou à operadora."
 DAILY = timedelta(days=1)
 ASKED = "Reembolso solicitado. O valor volta ao cartão em 3 a 7 dias úteis."
@@ -174,22 +176,53 @@ def _ours(payment: Payment, returned: Returned) -> Refund | None:
 
 
 def _foreign(payment: Payment, returned: Returned, actor: Actor) -> Refund | None:
-    """One that was made without us; None when the books have no room for it, which is an alert."""
+    """One that was made without us; None where the books cannot have it as a refund: an alert."""
     if returned.status in ("failed", "canceled"):
         return None
-    account = payment.account
     try:
         with transaction.atomic():
-            ledger.hold_payment(account, payment.pk)
-            if known := _ours(payment, returned):
-                return known
-            refund = refunds.open_refund(
-                payment.pk, account=account, actor=actor, reason=BY_HAND, amount=returned.amount
-            )
-            Refund.objects.filter(pk=refund.pk).update(external_id=returned.external_id)
+            return _booked(payment, returned, actor)
     except DomainError as error:
-        after = {"operadora": returned.external_id, "valor": returned.amount}
-        log.error("refund.no_room", extra={"payment_id": payment.pk, "error": error.mensagem})
-        record(account, actor=actor, action="reembolso.divergente", target=payment, after=after)
+        _alert(payment, returned, actor, why=error.mensagem)
         return None
+
+
+def _booked(payment: Payment, returned: Returned, actor: Actor) -> Refund | None:
+    """As much of it as may be refunded is a refund; the rest of the money is gone all the same.
+
+    Its credit was used, or the wallet had it back before. Raises CannotRefund while it is
+    contested.
+    """
+    account = payment.account
+    _, payment = ledger.hold_payment(account, payment.pk)
+    if known := _ours(payment, returned):
+        return known
+    if payment.chargebacks.filter(external_id=returned.external_id).exists():
+        return None
+    if payment.state == Payment.State.DISPUTED:
+        raise CannotRefund()
+    room = min(returned.amount, refunds.refundable(payment))
+    rest = returned.amount - room
+    if rest and returned.status != "succeeded":
+        return None  # until it is
+    refund = None
+    if room:
+        refund = refunds.open_refund(
+            payment.pk, account=account, actor=actor, reason=BY_HAND, amount=room
+        )
+        Refund.objects.filter(pk=refund.pk).update(external_id=returned.external_id)
+    if rest:
+        gone = chargeback_opened(
+            payment.pk, account=account, actor=actor, amount=rest,
+            external_id=returned.external_id, reason=BY_HAND,
+        )  # fmt: skip
+        chargeback_lost(gone.pk, account=account, actor=actor)
+        _alert(payment, returned, actor, why=NO_ROOM)
     return refund
+
+
+def _alert(payment: Payment, returned: Returned, actor: Actor, *, why: str) -> None:
+    after = {"operadora": returned.external_id, "valor": returned.amount, "motivo": why}
+    log.error("refund.no_room", extra={"payment_id": payment.pk, "error": why})
+    account = payment.account
+    record(account, actor=actor, action="reembolso.divergente", target=payment, after=after)

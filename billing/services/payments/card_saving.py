@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts.models import Account
-from accounts.services.audit import Actor, record
+from accounts.services.audit import SYSTEM, Actor, record
 from billing.errors import CardAlreadySaved, CardInUse, CardNotReady, PaymentInProgress
-from billing.gateways.cards import Card, Setup
+from billing.gateways.cards import Card, CardRefused, Setup
 from billing.models import (
     Contract,
     GatewayAccount,
@@ -20,7 +21,7 @@ from billing.models import (
 from billing.services.payments.card_gateway import (
     card_gateway,
     customer_of,
-    customer_reference,
+    for_customer,
     provider_of,
 )
 from lib import clock
@@ -39,14 +40,30 @@ def saved_cards(
     return list(mine.order_by("-is_default", "id"))
 
 
+def customer_cards(customer: Party, *, account: Account) -> list[SavedMethod]:
+    """All cards of the customer, whoever bills; the default ones first."""
+    mine = SavedMethod.objects.of(account).filter(customer=customer, state=ACTIVE)
+    return list(mine.filter(gateway__is_active=True).order_by("-is_default", "id"))
+
+
+def active_card(method_id: int, *, account: Account, customer: Party) -> SavedMethod:
+    """One of the customer's cards. Raises NotFound."""
+    method: SavedMethod = SavedMethod.objects.get_of(account, pk=method_id)
+    if method.customer_id != customer.pk or method.state != ACTIVE:
+        raise NotFound()
+    return method
+
+
 def start_saving(customer: Party, *, account: Account, organization_id: int | None = None) -> Setup:
     """Begin to save a card by the provider's fields in the browser; `secret` opens them.
 
     Raises NoCardGateway, GatewayUnavailable, CardRefused. Asks the provider.
     """
     gateway = card_gateway(account, organization_id=organization_id)
-    reference = customer_reference(gateway, customer)
-    return provider_of(gateway).start_setup(reference, labels=_labels(gateway, customer))
+    provider, labels = provider_of(gateway), _labels(gateway, customer)
+    return for_customer(
+        gateway, customer, lambda reference: provider.start_setup(reference, labels=labels)
+    )
 
 
 def hosted_saving(
@@ -62,11 +79,15 @@ def hosted_saving(
     Raises as `start_saving`.
     """
     gateway = card_gateway(account, organization_id=organization_id)
-    reference = customer_reference(gateway, customer)
-    page = provider_of(gateway).hosted_setup(
-        reference, return_url=return_url, cancel_url=cancel_url, labels=_labels(gateway, customer)
-    )
-    return page.url
+    provider, labels = provider_of(gateway), _labels(gateway, customer)
+
+    def ask(reference: str) -> str:
+        page = provider.hosted_setup(
+            reference, return_url=return_url, cancel_url=cancel_url, labels=labels
+        )
+        return page.url
+
+    return for_customer(gateway, customer, ask)
 
 
 def finish_saving(
@@ -86,6 +107,8 @@ def finish_saving(
         raise CardNotReady()
     card = provider.card(setup.method)
     if not card.customer:
+        if _has(card, gateway=gateway, owner=owner):  # told before, and given back to the provider
+            raise CardAlreadySaved()
         card = provider.attach(setup.method, customer=setup.customer)
     saved, dropped = _keep(card, gateway=gateway, owner=owner, actor=actor)
     if dropped:
@@ -93,6 +116,19 @@ def finish_saving(
     if saved is None:
         raise CardAlreadySaved()
     return saved
+
+
+def finish_hosted(
+    page_id: str, *, gateway: GatewayAccount, actor: Actor, customer: Party
+) -> SavedMethod:
+    """Keep the card that the customer gave on the provider's page. Raises as `finish_saving`."""
+    try:
+        page = provider_of(gateway).hosted(page_id)
+    except CardRefused:
+        raise NotFound() from None
+    if page.is_open or not page.setup_id:
+        raise CardNotReady()
+    return finish_saving(page.setup_id, gateway=gateway, actor=actor, customer=customer)
 
 
 @transaction.atomic
@@ -111,17 +147,12 @@ def remove_card(method_id: int, *, account: Account, actor: Actor, customer: Par
     Raises NotFound, CardInUse for the only card of an automatic rule, PaymentInProgress.
     """
     method = _held(method_id, account=account, customer=customer)
-    others = SavedMethod.objects.filter(
-        gateway=method.gateway_id, customer=customer, state=ACTIVE
-    ).exclude(pk=method.pk)
-    if not others.exists() and (contract := _paid_by_card(customer, method.gateway)):
+    contract = _paid_by_card(customer, method.gateway)
+    if contract is not None and not _others(method).exists():
         raise CardInUse(contract.pk)
     if method.payments.filter(state__in=Payment.IN_FLIGHT).exists():
         raise PaymentInProgress()
-    _retire(method)
-    if (heir := others.order_by("-id").first()) and not others.filter(is_default=True).exists():
-        _set_default(heir)
-    record(account, actor=actor, action="cartao.removido", target=method, before=_shown(method))
+    _remove(method, actor=actor)
     enqueue("billing.tasks.detach_card", method.pk)
 
 
@@ -136,15 +167,16 @@ def detach_removed(method_id: int) -> bool:
 
 def forget_method(reference: str, *, gateway: GatewayAccount) -> bool:
     """The provider has it no more (ST-7); whether we still had it."""
+    active = SavedMethod.objects.filter(gateway=gateway, reference=reference, state=ACTIVE)
     with transaction.atomic():
-        method = (
-            SavedMethod.objects.select_for_update()
-            .filter(gateway=gateway, reference=reference, state=ACTIVE)
-            .first()
-        )
+        found = active.first()
+        if found is None:
+            return False
+        Party.objects.select_for_update().get(pk=found.customer_id)
+        method = active.select_related("account").first()
         if method is None:
             return False
-        _retire(method)
+        _remove(method, actor=SYSTEM)
     return True
 
 
@@ -173,6 +205,8 @@ def _keep(
     with transaction.atomic():
         Party.objects.select_for_update().get(pk=owner.pk)
         known = SavedMethod.objects.filter(gateway=gateway, reference=card.reference).first()
+        if known is not None and known.customer_id != owner.pk:
+            raise NotFound()
         if known is not None:
             return known, ""
         mine = SavedMethod.objects.filter(gateway=gateway, customer=owner, state=ACTIVE)
@@ -196,6 +230,15 @@ def _keep(
     return saved, dropped
 
 
+def _has(card: Card, *, gateway: GatewayAccount, owner: Party) -> bool:
+    """Does the customer have the same card, valid as long, under another reference?"""
+    twins = SavedMethod.objects.filter(
+        gateway=gateway, customer=owner, state=ACTIVE, fingerprint=card.fingerprint,
+        exp_month=card.exp_month, exp_year=card.exp_year,
+    )  # fmt: skip
+    return bool(card.fingerprint) and twins.exclude(reference=card.reference).exists()
+
+
 def _new(card: Card, *, gateway: GatewayAccount, owner: Party, is_default: bool) -> SavedMethod:
     with transaction.atomic():
         saved: SavedMethod = SavedMethod.objects.create(
@@ -217,12 +260,8 @@ def _new(card: Card, *, gateway: GatewayAccount, owner: Party, is_default: bool)
 def _held(method_id: int, *, account: Account, customer: Party) -> SavedMethod:
     """An active card of this customer; its customer is locked. Raises NotFound."""
     Party.objects.of(account).select_for_update().get_of(account, pk=customer.pk)
-    method: SavedMethod = SavedMethod.objects.select_related("gateway").get_of(
-        account, pk=method_id
-    )
-    if method.customer_id != customer.pk or method.state != ACTIVE:
-        raise NotFound()
-    return method
+    active_card(method_id, account=account, customer=customer)
+    return SavedMethod.objects.select_related("gateway").get(pk=method_id)
 
 
 def _set_default(method: SavedMethod) -> None:
@@ -231,6 +270,27 @@ def _set_default(method: SavedMethod) -> None:
     ).update(is_default=False)
     method.is_default = True
     method.save(update_fields=["is_default"])
+
+
+def _remove(method: SavedMethod, *, actor: Actor) -> None:
+    """A card that is here no more; the newest of the others is the default one. Told to the trail.
+
+    Its customer is locked.
+    """
+    _retire(method)
+    others = _others(method)
+    if (heir := others.order_by("-id").first()) and not others.filter(is_default=True).exists():
+        _set_default(heir)
+    before = _shown(method)
+    record(method.account, actor=actor, action="cartao.removido", target=method, before=before)
+
+
+def _others(method: SavedMethod) -> QuerySet[SavedMethod]:
+    """The customer's other cards with this provider."""
+    mine = SavedMethod.objects.filter(
+        gateway=method.gateway_id, customer=method.customer_id, state=ACTIVE
+    )
+    return mine.exclude(pk=method.pk)
 
 
 def _retire(method: SavedMethod) -> None:

@@ -31,7 +31,16 @@ HARD = frozenset(
         "lost_card", "stolen_card", "pickup_card", "invalid_account", "fraudulent",
         "merchant_blacklist", "revocation_of_authorization", "revocation_of_all_authorizations",
         "stop_payment_order", "incorrect_number", "invalid_number",
+        # Of the request itself: a card or a customer that is gone, a value that is not taken.
+        "resource_missing", "amount_too_small", "amount_too_large",
     }
+)  # fmt: skip
+
+
+# The provider did not take the order: no card was asked.
+OF_THE_REQUEST = (
+    "authentication", "resource_missing", "amount_too_small", "amount_too_large",
+    "parameter_invalid_integer",
 )  # fmt: skip
 
 

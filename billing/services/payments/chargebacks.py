@@ -84,14 +84,15 @@ def chargeback_won(chargeback_id: int, *, account: Account, actor: Actor) -> Cha
 def chargeback_lost(chargeback_id: int, *, account: Account, actor: Actor) -> Chargeback:
     """The money is gone: first what it left in the wallet, then what it settled is owed again.
 
-    The wallet goes below zero when that credit was used meanwhile. Told again, it changes nothing.
-    Raises NotFound.
+    What was refunded to the wallet leaves it, too: the customer has it back by the bank. The wallet
+    goes below zero when that credit was used meanwhile. Told again, it changes nothing. Raises
+    NotFound.
     """
     held, payment, chargeback = _held(chargeback_id, account)
     if not can_proceed(chargeback.lose):
         return chargeback
     books = Books(account, actor=actor)
-    from_credit = min(chargeback.amount, max(ZERO, ledger.credit_of(payment)))
+    from_credit = min(chargeback.amount, max(ZERO, _left_in_wallet(payment)))
     if from_credit:
         books.credit(
             payment,
@@ -110,6 +111,12 @@ def chargeback_lost(chargeback_id: int, *, account: Account, actor: Actor) -> Ch
     books.audit("pagamento.contestacao_perdida", chargeback, after=after)
     books.write()
     return chargeback
+
+
+def _left_in_wallet(payment: Payment) -> Decimal:
+    """What a payment brought to the wallet, by surplus or refunds to it, less what went back."""
+    to_wallet = payment.credits.filter(origin=CustomerCredit.Origin.REFUND)
+    return ledger.credit_of(payment) + sum(to_wallet.values_list("amount", flat=True), ZERO)
 
 
 def _reopen(books: Books, held: Held | None, payment: Payment, lost: Decimal) -> Decimal:

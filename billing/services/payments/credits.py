@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,11 +18,14 @@ from billing.models import CustomerCredit, Party, Payment, Receivable
 from billing.services import ledger
 from billing.services.books import Books
 from billing.services.drafts import MAX_TOTAL
+from billing.services.dunning.pauses import disputed
 from billing.services.ledger import ZERO
 from billing.services.payments.manual import CREDIT, amount_owed, pay_manually
 from lib import clock
-from lib.errors import NotFound
+from lib.errors import DomainError, NotFound
 from lib.money import half_up
+
+log = logging.getLogger(__name__)
 
 
 def credit_balance(customer_id: int, *, account: Account) -> Decimal:
@@ -119,10 +123,20 @@ def use_by_itself(customer_id: int) -> int:
             ledger.hold_wallet([customer.pk])
             if ledger.credit_balance(customer.pk) <= 0:
                 break
-            if receivable_id in _oldest(customer):  # as it is now
-                use_credit(receivable_id, account=customer.account, actor=SYSTEM)
-                n += 1
+            n += receivable_id in _oldest(customer) and _used(
+                receivable_id, customer
+            )  # as it is now
     return n
+
+
+def _used(receivable_id: int, customer: Party) -> bool:
+    """Whether the credit could be used; not while a card is being charged at this moment."""
+    try:
+        use_credit(receivable_id, account=customer.account, actor=SYSTEM)
+    except DomainError as error:
+        log.info("credit.not_used", extra={"receivable_id": receivable_id, "why": error.mensagem})
+        return False
+    return True
 
 
 def sweep() -> int:
@@ -144,11 +158,15 @@ def _accounts() -> list[int]:
 
 
 def _oldest(customer: Party) -> list[int]:
-    """Open parcels that credit may pay by itself, none with a payment under way."""
+    """Open parcels that credit may pay by itself: no payment is under way, no dispute open."""
     rows = Receivable.objects.of(customer.account).filter(
         invoice__customer=customer,
         invoice__organization__profile__credit_use="oldest",
         state=Receivable.State.TO_RECEIVE,
+        open_principal__gt=0,
     )
-    rows = rows.exclude(payments__state__in=Payment.IN_FLIGHT)
+    today = clock.today(customer.account.time_zone)
+    rows = rows.exclude(payments__state__in=Payment.IN_FLIGHT).exclude(
+        disputed(customer.account, today=today)
+    )
     return list(rows.order_by("due_date", "id").values_list("pk", flat=True))

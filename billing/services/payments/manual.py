@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import Account
 from accounts.services.audit import Actor
+from accounts.services.idempotency import KeyUsed
 from billing.errors import (
     InsufficientCredit,
     NoOpenAmount,
@@ -18,7 +19,7 @@ from billing.errors import (
     fault,
 )
 from billing.models import CustomerCredit, Payment, Receivable
-from billing.selectors.late_terms import invoice_calendar, invoice_terms
+from billing.selectors.late_terms import invoice_calendar, receivable_terms
 from billing.services import ledger
 from billing.services.books import Books
 from billing.services.drafts import MAX_TOTAL
@@ -60,7 +61,8 @@ def pay_manually(
     `waive` lets fine and interest off (SV-5) and needs a reason. By credit, at most what is owed is
     taken from the wallet; what is missing there is granted by hand when a `reason` is given
     (PAYM-5). A form sends a `key` of its own: sent twice it pays once. Raises NotFound,
-    InvalidInput, NoOpenAmount, PaymentInProgress, SurplusNotConfirmed, InsufficientCredit.
+    InvalidInput, NoOpenAmount, PaymentInProgress, SurplusNotConfirmed, InsufficientCredit, or
+    KeyUsed when the key has paid something else.
     """
     given = _checked(account, method, amount, on)
     if waive and not reason.strip():
@@ -70,6 +72,8 @@ def pay_manually(
     held, receivable = ledger.hold_receivable(account, receivable_id)
     name = uuid.uuid5(_KEYS, f"{account.pk}:{key}") if key else None
     if name and (known := Payment.objects.of(account).filter(key=name).first()):
+        if (known.receivable_id, known.method) != (receivable.pk, method):
+            raise KeyUsed()  # a form that was gone back to, and changed
         return known
     _refuse_unpayable(receivable)
     day = on or clock.today(account.time_zone)
@@ -165,5 +169,8 @@ def _owed(receivable: Receivable, *, on: date, waive: bool) -> Part:
         return Part(receivable.open_principal)
     invoice = receivable.invoice
     return ledger.owed(
-        receivable, on=on, terms=invoice_terms(invoice), calendar=invoice_calendar(invoice)
+        receivable,
+        on=on,
+        terms=receivable_terms(receivable, invoice),
+        calendar=invoice_calendar(invoice),
     )

@@ -15,13 +15,6 @@ from billing.services.snapshots import party_data
 from lib.br import cep_mask, date_br, document_kind, document_mask, extenso
 from lib.money import brl
 
-_METHODS = {
-    Payment.Method.CARD: "Cartão",
-    Payment.Method.CREDIT: "Crédito do cliente",
-    Payment.Method.POS: "Cartão na maquininha",
-    Payment.Method.TRANSFER: "Transferência bancária",
-}
-
 
 def receipt_of(payment: Payment) -> Receipt:
     """What the receipt of a payment says, as it stands now.
@@ -95,11 +88,10 @@ def _address(data: dict[str, Any]) -> str:
 def _rows(payment: Payment) -> tuple[tuple[str, str], ...]:
     sums = ledger.standing_allocations(payment)
     late = sum((one.fine + one.interest for one in sums), ZERO)
-    method = Payment.Method(payment.method)
     card = f" {payment.saved_method}" if payment.saved_method else ""
     surplus = payment.amount - sum((a.principal + a.fine + a.interest for a in sums), ZERO)
     shown: list[tuple[str, str | Decimal]] = [
-        ("Forma de pagamento", _METHODS.get(method, str(method.label)) + card),
+        ("Forma de pagamento", payment.method_said + card),
         ("Referência", payment.reference),
         ("Identificador", payment.external_id),
         ("Multa e juros incluídos", late),

@@ -83,11 +83,12 @@ def refund_succeeded(
 def refund_failed(refund_id: int, *, account: Account, actor: Actor, failure: str) -> Refund:
     """The provider, or days later the bank, turned it down: everything is as before it.
 
-    Told again, it changes nothing. Raises NotFound.
+    Told again, it changes nothing; nor does it for what went to the wallet, which no provider had
+    a say in. Raises NotFound.
     """
 
     def act(books: Books, held: Held | None, refund: Refund) -> None:
-        if not can_proceed(refund.fail):
+        if refund.to == Refund.To.CREDIT or not can_proceed(refund.fail):
             return
         was_done = refund.state == Refund.State.SUCCEEDED
         refund.fail(reason=failure)
@@ -104,6 +105,12 @@ def refund_failed(refund_id: int, *, account: Account, actor: Actor, failure: st
 def refundable(payment: Payment) -> Decimal:
     """What may still go back to where a payment came from (INV-6), in BRL."""
     return _left(payment)[0]
+
+
+def refundable_to_credit(payment: Payment) -> Decimal:
+    """What may still go to the wallet (BRL): of what is not there already."""
+    left, from_wallet = _left(payment)
+    return left - from_wallet
 
 
 # --- details -----------------------------------------------------------------------------------

@@ -52,8 +52,10 @@ def _verify(gateway: GatewayAccount, posted: Posted) -> None:
     if not token or not compare_digest(given.encode(), token.encode()):
         raise Forged("another token")
     wanted = gateway.options.get("hook_header") or {}
-    if wanted and posted.headers.get(str(wanted["name"]).lower(), "") != str(wanted["value"]):
-        raise Forged("the certificate of the bank was not seen")
+    if wanted:
+        seen = posted.headers.get(str(wanted["name"]).lower(), "")
+        if not compare_digest(seen.encode(), str(wanted["value"]).encode()):
+            raise Forged("the certificate of the bank was not seen")
 
 
 def _notice(pix: Any) -> Notice:

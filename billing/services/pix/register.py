@@ -10,7 +10,7 @@ from billing.gateways.pix import brcode
 from billing.gateways.pix.provider import PixProvider, PixRefused, PixUnavailable, Registered
 from billing.models import Charge
 from billing.services import ledger
-from billing.services.pix.asking import known_at_bank
+from billing.services.pix.asking import about, known_at_bank
 from billing.services.pix.claims import claim, put_off
 from billing.services.pix.closing import replace_others
 from billing.services.pix.draft import order_of
@@ -21,6 +21,7 @@ from lib import clock
 
 TOO_LATE = "O prazo para pagar este Pix acabou antes de o banco o registrar."
 REMOVED = "O banco removeu a cobrança."
+OTHER_AMOUNT = "O banco registrou a cobrança com outro valor."
 
 
 def register(charge_id: int) -> bool:
@@ -44,8 +45,8 @@ def register(charge_id: int) -> bool:
         Charge.objects.filter(pk=charge.pk).update(reason=str(error))
         put_off(charge, at=clock.now())
         return False
-    if found is None:
-        _rejected(charge.pk, reason=TOO_LATE)
+    if found is None or found.amount != charge.amount:
+        _rejected(charge.pk, reason=TOO_LATE if found is None else OTHER_AMOUNT)
         return True
     _registered(charge, found, code)
     take_in_all(charge.gateway, found.received)
@@ -63,7 +64,7 @@ def _known_or_made(provider: PixProvider, charge: Charge) -> Registered | None:
     if order is None:
         return None
     try:
-        return provider.create(order)
+        return about(charge, provider.create(order))
     except PixRefused:
         # Some banks refuse to make again what they have made.
         known = known_at_bank(provider, charge)

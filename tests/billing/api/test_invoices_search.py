@@ -14,6 +14,7 @@ from support.wire_invoices import contract_of, created, did, item_of, service
 
 from billing.api.v1.invoice_shapes import ReceivableOut
 from billing.models import Invoice, Receivable
+from billing.selectors.invariants import violations
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,10 @@ def found(api, contract, **query):
     answer = api.get(path_of(contract), {f"q[{name}]": value for name, value in query.items()})
     assert answer.status_code == 200, answer.content
     return [one["id"] for one in answer.json()["invoices"]]
+
+
+def rules_broken(account):
+    return [violation.rule for violation in violations(account)]
 
 
 def due(*days):
@@ -139,6 +144,55 @@ def test_both_bounds_of_a_due_date_are_met_by_one_and_the_same_receivable(api, c
         around["id"],
         inside["id"],
     ]
+
+
+def test_what_receivables_tell_of_their_invoice_follows_it(api, account, contract):
+    """Searches by due date and for what is late read receivables only, in the invoices' order."""
+    first = created(api, contract, issue_date="01/02/2025", receivables=due("05/02/2025"))
+    second = created(api, contract, issue_date="02/02/2025", receivables=due("05/02/2025"))
+    blocked = created(api, contract, issue_date="01/02/2025", receivables=due("05/02/2025"))
+    of_no_contract = {"issue_date": date(2025, 2, 1), "due_dates": [date(2025, 2, 5)]}
+    new_invoice(contract.organization, contract.party, **of_no_contract)
+    span = {"receivables_due_date_gteq": "01/02/2025", "receivables_due_date_lteq": "28/02/2025"}
+
+    base = f"contracts/{contract.pk}/invoices"
+    moved = {"issue_date": "03/02/2025", "receivables": due("06/02/2025")}
+    assert api.patch(f"{base}/{first['id']}", {"invoice": moved}).status_code == 200
+    assert api.patch(f"{base}/{blocked['id']}/block").status_code == 200
+    assert found(api, contract, **span) == [blocked["id"], second["id"], first["id"]]
+    assert api.patch(f"{base}/{blocked['id']}/approve").status_code == 200  # issued today, then
+    for one in (first, second, blocked):
+        did(api, one, "emit")
+
+    assert found(api, contract, **span) == [second["id"], first["id"], blocked["id"]]
+    assert found(api, contract, state_eq="late") == [second["id"], first["id"], blocked["id"]]
+    assert rules_broken(account) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "reads_invoices"),
+    [
+        ({"state_eq": "late"}, False),
+        ({"receivables_due_date_gteq": "01/03/2025"}, False),
+        ({"receivables_due_date_gteq": "01/03/2025", "state_eq": "late"}, True),
+        ({"state_not_eq": "late"}, True),
+        ({"state_in][": ["late", "received"]}, True),
+    ],
+)
+def test_what_only_receivables_tell_is_asked_of_them_alone(api, contract, query, reads_invoices):
+    with CaptureQueriesContext(connection) as caught:
+        found(api, contract, **query)
+
+    [search] = [one["sql"] for one in caught if "OVER ()" in one["sql"]]
+    assert ('FROM "billing_invoice"' in search) is reads_invoices
+
+
+def test_late_and_a_due_date_may_be_of_different_receivables(api, contract):
+    both = created(api, contract, receivables=due("05/02/2025", "05/03/2025"))
+    did(api, both, "emit")
+    march = {"receivables_due_date_gteq": "01/03/2025"}
+
+    assert found(api, contract, state_eq="late", **march) == [both["id"]]
 
 
 def test_customers_and_contracts_can_be_asked_for(api, account, contract):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import time
+import uuid
+from datetime import date, timedelta
+from typing import Any
+
 import pytest
+from django.test import Client
+from support.boletos import agreement_with, open_boleto
 from support.invoices import events, everything
 from support.wire import api_of
 from support.wire_invoices import address, contract_of, created, did
 
-from billing.models import Invoice, Receivable
+from billing.models import Charge, Invoice, Payment, Receivable, Refund
+from billing.selectors import boleto_links
+from lib import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -209,3 +218,83 @@ def test_the_search_has_a_constant_number_of_queries(
 
     with django_assert_max_num_queries(8):
         assert len(search(api, contract).json()["receivables"]) == 8
+
+
+# --- what collects them --------------------------------------------------------------------------
+
+
+def attempt(receivable_id, state, **fields):
+    receivable = Receivable.objects.select_related("invoice").get(pk=receivable_id)
+    given: dict[str, Any] = {"method": Payment.Method.CARD, "amount": 1} | fields
+    return Payment.objects.create(
+        account=receivable.account, key=uuid.uuid4(), customer_id=receivable.invoice.customer_id,
+        receivable=receivable, state=state, created_at=clock.now(), **given,
+    )  # fmt: skip
+
+
+def test_the_last_card_charge_tells_the_status(api, contract, emitted):
+    pk = emitted["receivables"][0]["id"]
+
+    def shown():
+        found = api.get(address(emitted)).json()["invoice"]["receivables"]
+        searched = search(api, contract).json()["receivables"]
+        told = [one["payment_gateway_status"] for one in found]
+        assert told == [one["payment_gateway_status"] for one in searched]
+        assert told[1] is None
+        return told[0]
+
+    attempt(pk, "succeeded", method=Payment.Method.PIX)
+    assert shown() is None
+    for state, fields, status in (
+        ("failed", {"failure_code": "authentication"}, "error_on_creation"),
+        ("failed", {"failure_code": "card_declined"}, "authorize_error"),
+        ("canceled", {}, "canceled"),
+        ("requires_action", {}, "pending"),
+    ):
+        made = attempt(pk, state, **fields)
+        assert shown() == status
+    Payment.objects.filter(pk=made.pk).update(state="succeeded")
+    assert shown() == "captured"
+    Refund.objects.create(
+        account=made.account, payment=made, number=1, key="k", amount=1, reason="x",
+        created_at=clock.now(),
+    )  # fmt: skip
+    assert shown() == "pending_cancelation"
+    Payment.objects.filter(pk=made.pk).update(state="refunded")
+    assert shown() == "canceled"
+    answer = api.patch(path_of(emitted))
+    assert answer.json()["receivable"]["payment_gateway_status"] == "canceled"
+
+
+def test_a_boleto_has_an_address_once_it_is_registered(
+    api, account, other_account, contract, emitted, today
+):
+    today("2025-03-03")
+    agreement_with(contract.organization)
+    pk = emitted["receivables"][0]["id"]
+
+    def urls():
+        return [one["boleto_url"] for one in search(api, contract).json()["receivables"]]
+
+    charge = open_boleto(pk, account, today=date(2025, 3, 3))
+    Charge.objects.filter(pk=charge.pk).update(state="registering")
+    assert urls() == [None, None]
+    Charge.objects.filter(pk=charge.pk).update(state="open")
+    url, other = urls()
+    assert other is None
+    path = url.removeprefix("http://127.0.0.1:8000")
+    printed = Client().get(path)
+    assert (printed.status_code, printed["Content-Type"]) == (200, "application/pdf")
+    assert printed.content.startswith(b"%PDF")
+    foreign = boleto_links.signer("billing.boleto").sign_ids(other_account.pk, pk)
+    for wrong in (f"/documents/boletos/{foreign}.pdf", path.replace(".pdf", "x.pdf")):
+        assert Client().get(wrong).status_code == 404
+    with pytest.MonkeyPatch.context() as later:
+        at = time.time() + timedelta(days=61).total_seconds()
+        later.setattr("time.time", lambda: at)
+        assert Client().get(path).status_code == 404
+
+    api.patch(path_of(emitted))
+    assert urls() == [None, None]
+    gone = Client().get(path)
+    assert (gone.status_code, gone["Content-Type"]) == (409, "text/plain; charset=utf-8")

@@ -211,6 +211,7 @@ OPEN = {
     "api/docs": "test_openapi",
     "files/<str:signed>": "test_attachments",
     "documents/invoices/<str:signed>": "test_invoice_links",
+    "documents/boletos/<str:signed>.pdf": "test_receivables",
     "documents/notes/<str:signed>.pdf": "test_batches",
     "documents/notes/<str:signed>.xml": "test_batches",
     **dict.fromkeys(

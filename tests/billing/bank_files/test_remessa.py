@@ -10,16 +10,19 @@ import pytest
 from factories import CompanyFactory, OrganizationFactory
 from support.boletos import BANKS, agreement_with
 from support.invoices import TODAY, emitted_invoice, line
+from support.retornos import fact_of, received
 
 from accounts.models import AuditEvent
 from accounts.services.audit import SYSTEM
 from billing.errors import CannotSendFile, NothingToSend, RegistersOnline
-from billing.models import BankAgreement, Charge, ChargeTemplate, CnabRecord, Party
+from billing.models import BankAgreement, Charge, ChargeTemplate, CnabFile, CnabRecord, Party
+from billing.services.bank_files import applying
 from billing.services.bank_files.remessa import discard, generate, mark_sent, waiting
 from billing.services.boletos import answers
 from billing.services.boletos.changes import change_boleto
 from billing.services.boletos.issue import issue_boleto
 from billing.services.boletos.reissue import reissue
+from billing.services.payments.manual import pay_manually
 from lib.errors import NotFound
 
 pytestmark = pytest.mark.django_db
@@ -205,3 +208,55 @@ def test_another_account_knows_nothing_of_it(organization, agreement, other_acco
     ):
         with pytest.raises(NotFound):
             call()
+
+
+def test_each_order_is_confirmed_by_itself_and_a_later_one_waits_for_its_own_file(
+    account, organization, agreement
+):
+    """BO-7: due date and value are two orders; what was asked for since has not been told."""
+    given = {"account": account, "actor": SYSTEM, "today": TODAY}
+    charge = boleto(organization)
+    send(make(agreement))
+    answers.registered(charge.pk, account=account)
+    pay_manually(
+        charge.receivable_id, account=account, actor=SYSTEM, method="cash", amount=D("40.00"),
+        on=TODAY, reference="balcão",
+    )  # fmt: skip
+    change_boleto(charge.receivable_id, due=date(2026, 8, 28), **given)
+    file = make(agreement)
+    assert [one.occurrence for one in file.records.order_by("line")] == ["06", "31"]
+    change_boleto(charge.receivable_id, due=date(2026, 9, 4), **given)  # another day, meanwhile
+
+    send(file)
+    _tell(agreement, fact_of(charge, "19"), fact_of(charge, "14"))  # protest is not our order
+
+    found = Charge.objects.get(pk=charge.pk)
+    assert (found.due_date, found.amount) == (date(2026, 8, 28), D("100.00"))
+    assert found.linha_digitavel[-14:] == "15520000010000"
+    assert found.instruction == "change"  # the later day goes with the next file
+    _tell(agreement, fact_of(charge, "04"))  # of Itaú: the value
+    assert Charge.objects.get(pk=charge.pk).amount == D("60.00")
+    later = make(agreement)
+    assert [one.due_date for one in later.records.all()] == [date(2026, 9, 4)]
+    send(later)
+    _tell(agreement, fact_of(charge, "16", reasons="42"))  # refused: it stays as the bank has it
+    found = Charge.objects.get(pk=charge.pk)
+    assert (found.due_date, found.change, found.instruction) == (date(2026, 8, 28), {}, "")
+
+
+def test_what_was_given_up_unheard_of_ends_though_nothing_else_waits(organization, agreement):
+    charge = boleto(organization)
+    answers.withdraw(Charge.objects.get(pk=charge.pk), at=charge.created_at)
+
+    with pytest.raises(NothingToSend):
+        make(agreement)
+
+    assert states(charge) == [("cancelled", "")]
+    assert BankAgreement.objects.get(pk=agreement.pk).next_file == 1
+
+
+def _tell(agreement, *facts):
+    """The bank's answers, in a file of their own."""
+    file = received(agreement, facts, number=CnabFile.objects.count() + 1)
+    applying.take(file.pk, account=file.account, confirmed=True)
+    applying.apply_file(file.pk)

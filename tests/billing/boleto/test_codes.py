@@ -178,3 +178,21 @@ def test_any_single_wrong_digit_of_a_line_is_noticed() -> None:
 def test_an_amount_that_no_boleto_can_have(amount: str) -> None:
     with pytest.raises(ValueError, match="R\\$"):
         codes.barcode(bank="341", due=DUE, amount=D(amount), campo_livre="0" * 25)
+
+
+@pytest.mark.parametrize(
+    ("bank", "agreement", "field"),
+    [
+        ("341", A(agency="0810", account="53678", carteira="196", code="1234567"), "code"),
+        ("341", A(agency="0810", account="53678", carteira="198"), "code"),
+        ("748", A(agency="0710", post="65", code="00129", modality="22"), "modality"),
+    ],
+)
+def test_a_field_that_counts_in_some_agreements_has_its_size_there(
+    bank: str, agreement: A, field: str
+) -> None:
+    with pytest.raises(InvalidAgreement) as refused:
+        check(BANKS[bank], agreement)
+    assert list(refused.value.faults) == [field]
+    with pytest.raises(ValueError, match="campo livre"):
+        codes.barcode(bank=bank, due=date(2026, 8, 10), amount=D("1.00"), campo_livre="0" * 24)

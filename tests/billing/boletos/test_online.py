@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -13,12 +14,15 @@ from support.invoices import TODAY, emitted_invoice, line
 
 from accounts.models import AuditEvent
 from accounts.services.audit import SYSTEM
-from billing.models import Charge, InboundEvent, Payment, Receivable
+from billing.gateways.boleto.registrar import Settlement
+from billing.gateways.boleto.registrar_http import HttpRegistrar
+from billing.models import BankAgreement, Charge, InboundEvent, Payment, Receivable
+from billing.services.boletos import registration
 from billing.services.boletos.banks import key_of
 from billing.services.boletos.changes import change_boleto
 from billing.services.boletos.issue import issue_boleto
 from billing.services.boletos.registration import work_off
-from billing.services.boletos.settlements import fetch_settlements
+from billing.services.boletos.settlements import fetch_settlements, take_settlement
 from billing.services.invoices import cancel_invoice
 from billing.services.receivables import receive
 from billing.tasks import expire_boletos, sweep_boletos
@@ -192,10 +196,18 @@ def test_a_token_that_ended_is_renewed_and_a_wrong_secret_is_told(new, providers
     assert len(providers.calls("boletos", path="/oauth/token")) == 3  # a fixed one needs none
 
 
-def test_another_barcode_than_ours_is_refused_and_written_off(new, providers):
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"codigo_barras": "34195153400000500001751234567840810536789000"},
+        {"valor": "1.00"},
+        {"vencimento": "2026-08-21"},
+    ],
+    ids=str,
+)
+def test_another_boleto_than_ours_is_refused_and_written_off(new, providers, told):
     charge = new()
-    other = "34195153400000500001751234567840810536789000"
-    body = f'{{"situacao": "registrado", "codigo_barras": "{other}"}}'
+    body = json.dumps({"situacao": "registrado", **told})
     providers.fault("boletos", "garbage", method="PUT", body=body)
 
     work_off()
@@ -303,6 +315,78 @@ def test_money_for_a_boleto_that_is_not_ours_is_kept_for_a_person(new, providers
     event = InboundEvent.objects.get(gateway=bank.gateway)
     assert (event.state, event.payload["valor_pago"]) == ("failed", "100.00")
     assert not Payment.objects.exists()
+
+
+def test_a_settlement_that_nobody_can_read_keeps_no_other_from_the_books(
+    new, providers, organization, account, bank
+):
+    """Garbage of one bank stops neither its other payments nor other banks."""
+    charges = [new() for _ in range(2)]
+    work_off()
+    for one in charges:
+        providers.control("boletos/pay", nosso_numero=one.nosso_numero, pago_em="2026-08-12")
+    good, last = providers.books("boletos")["liquidacoes"]
+    wrong = [
+        {**good, "id": "x1", "valor_pago": amount}
+        for amount in ("NaN", "-5.00", "0.00", "1e30", "99999999999999.99", 12.5, None, [])
+    ]
+    wrong += [
+        {**good, "id": ""}, {**good, "id": "i" * 300}, {**good, "pago_em": "2026-13-01"},
+        {**good, "tarifa": "-1.00"}, "nada", None,
+    ]  # fmt: skip
+    body = json.dumps({"liquidacoes": [good, *wrong, last], "proximo": None})
+    providers.fault("boletos", "garbage", path="/liquidacoes", body=body)
+
+    assert fetch_settlements() == 2
+
+    assert {again(one).state for one in charges} == {"paid"}
+    assert Payment.objects.count() == 2
+
+
+def test_a_number_that_two_agreements_have_is_nobody_s(new, providers, bank, account):
+    charge, twin = new(), new()
+    work_off()
+    other = BankAgreement.objects.get(pk=bank.pk)
+    other.pk, other.carteira = None, "175"
+    other.save()
+    Charge.objects.filter(pk=twin.pk).update(agreement=other, nosso_numero=charge.nosso_numero)
+    told = Settlement(
+        id="liq_9", key="?", nosso_numero=charge.nosso_numero, amount=D("100.00"),
+        paid_on=date(2026, 8, 12),
+    )  # fmt: skip
+
+    assert take_settlement(bank.gateway, told)
+
+    assert InboundEvent.objects.get(external_id="liq_9").state == "failed"
+    assert not Payment.objects.exists()
+
+
+def test_another_day_wanted_while_the_bank_is_told_of_one_is_told_next(new, providers, monkeypatch):
+    """BO-7: the answer is about what was asked for, and not about what is wanted since."""
+    charge = new()
+    work_off()
+    given = {"account": charge.account, "actor": SYSTEM, "today": TODAY}
+    change_boleto(charge.receivable_id, due=date(2026, 8, 28), **given)
+    real = HttpRegistrar.change
+
+    def meanwhile(self, key, **wanted):
+        monkeypatch.setattr(HttpRegistrar, "change", real)
+        change_boleto(charge.receivable_id, due=date(2026, 9, 4), **given)
+        return real(self, key, **wanted)
+
+    monkeypatch.setattr(HttpRegistrar, "change", meanwhile)
+
+    _one_attempt(charge)
+    assert (again(charge).due_date, again(charge).instruction) == (date(2026, 8, 28), "change")
+    work_off()
+
+    [title] = titles(providers).values()
+    assert title["vencimento"] == "2026-09-04"
+    assert (again(charge).due_date, again(charge).change) == (date(2026, 9, 4), {})
+
+
+def _one_attempt(charge):
+    registration._do(registration._take(charge.pk))
 
 
 def test_past_its_limit_a_boleto_is_over_and_a_payment_that_is_told_later_finds_it(

@@ -57,15 +57,13 @@ def test_readers_see_the_same_44_digits_and_the_same_pix_for_every_bank(account,
         charges.append(open_boleto(receivable.pk, account, today=TODAY))
         pix_of(charges[-1])
 
-    slips = slips_of(charges, account, at=clock.now())
-    data = boletos_pdf(slips)
+    data = boletos_pdf(slips_of(charges, account, at=clock.now()))
 
     pages = images_of(data, tmp_path)
     assert len(pages) == len(PdfReader(io.BytesIO(data)).pages) == 7
     for page, charge in zip(pages, charges, strict=True):
         found = {str(one.format): one.text for one in zxingcpp.read_barcodes(page)}
         assert set(found.values()) == {charge.barcode, PIX}, charge.agreement
-    assert boletos_pdf(slips) == data  # repeatable to the byte
 
 
 @pytest.mark.django_db
@@ -95,6 +93,8 @@ def test_the_page_says_what_the_bank_and_the_payer_must_read(account):
         assert wanted in text.replace("\xa0", " "), wanted
     digits = re.sub(r"[^0-9]", "", text)
     assert digits.count(charge.linha_digitavel) == 2
+    again = invoice_boletos(invoice.pk, account=account)
+    assert again.data == printed.data  # repeatable to the byte
 
 
 @pytest.mark.django_db
@@ -117,11 +117,12 @@ def test_several_parcels_are_several_pages_and_each_says_what_became_of_it(accou
 
     receive(first.pk, account=account, actor=SYSTEM)
 
-    assert invoice_boletos(invoice.pk, account=account).pages == 2
+    payable = invoice_boletos(invoice.pk, account=account)
+    assert payable.pages == 2
+    assert "CANCELADO" not in text_of(payable.data)
     assert "CANCELADO" in text_of(charge_boleto(charges[0].pk, account=account).data)
     Charge.objects.filter(pk=charges[1].pk).update(state="paid")
     assert "PAGO" in text_of(charge_boleto(charges[1].pk, account=account).data)
-    assert "CANCELADO" not in text_of(charge_boleto(charges[2].pk, account=account).data)
     with pytest.raises(NoOpenAmount):
         invoice_boletos(invoice.pk, account=account, receivable_id=first.pk)
 

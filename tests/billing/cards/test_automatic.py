@@ -11,7 +11,8 @@ from support.cards import Shop, queued
 from accounts.models import AuditEvent
 from billing.errors import CardNotRetried, NoOpenAmount
 from billing.models import Invoice, Payment, PaymentMethod, Receivable
-from billing.services.payments import card_retries, card_saving
+from billing.services.payments import card_answers, card_checks, card_retries, card_saving
+from billing.services.payments.card_hosted import open_card_page
 
 State = Payment.State
 
@@ -104,3 +105,48 @@ def test_hard_refusals_are_never_retried(shop: Shop, today: Any) -> None:
     with pytest.raises((CardNotRetried, NoOpenAmount)):
         card_retries.retry_card(receivable.pk)
     assert Receivable.objects.get(pk=receivable.pk).state == Receivable.State.RECEIVED
+
+
+def test_what_a_customer_gave_up_is_no_automatic_attempt(shop: Shop, today: Any) -> None:
+    shop.save()
+    receivable = _by_card(shop, date(2026, 8, 20)).receivables.get()
+    begun = open_card_page(receivable.pk, account=shop.account, actor=_system()).payment
+    today("2026-08-20")
+    assert card_retries.queue_due_cards() == 0  # it may yet be paid there
+    card_checks.cancel_attempt(begun.pk, account=shop.account, actor=_system())
+    assert card_retries.queue_due_cards() == 1
+    made = card_retries.charge_due_card(receivable.pk)
+    assert made is not None
+    assert made.state == State.SUCCEEDED
+    shop.check()
+
+
+def test_no_card_is_charged_by_itself_before_the_due_date(shop: Shop, today: Any) -> None:
+    """Not for a refusal on the invoice's page, nor for a card that was saved after it."""
+    bad = shop.save("pm_card_visa_chargeDeclinedInsufficientFunds")
+    receivable = _by_card(shop, date(2026, 8, 20)).receivables.get()
+    refused = shop.charge(receivable, bad).payment
+    Payment.objects.filter(pk=refused.pk).update(created_at="2026-08-12T15:00:00Z")
+    assert card_retries.charge_with_new_card(shop.save().pk) == []
+    today("2026-08-14")
+    assert card_retries.queue_due_cards() == 0
+    assert card_retries.retry_due_card(receivable.pk) is None
+    today("2026-08-20")
+    assert card_retries.queue_due_cards() == 1
+    assert receivable.payments.count() == 1
+
+
+def test_what_never_arrived_is_tried_again_on_another_day(shop: Shop, today: Any) -> None:
+    shop.save()
+    invoice = _by_card(shop, date(2026, 8, 12))
+    shop.providers.fault("stripe", "down", path="/v1/payment_intents", times=0)
+    [made] = card_retries.charge_automatically(invoice.pk)
+    card_answers.abandon(made.pk, account=shop.account, actor=_system())
+    shop.providers.control("faults", "DELETE")
+    Payment.objects.filter(pk=made.pk).update(created_at="2026-08-12T15:00:00Z")
+    today("2026-08-13")
+    assert card_retries.queue_due_cards() == 1
+    again = card_retries.retry_due_card(invoice.receivables.get().pk)
+    assert again is not None
+    assert again.state == State.SUCCEEDED
+    shop.check()

@@ -8,8 +8,8 @@ import pytest
 from soak import payments
 from soak.payment_deaths import DEATHS
 
-# One of each job, and where money moves.
-SHORT = [0, 4, 5, 8, 11, 14, 17, 19, 22, 27, 31, 35]
+# One of each job, where money moves; the soak has all of them.
+SHORT = [5, 8, 11, 14, 17, 22, 27, 31, 35]
 
 
 @pytest.mark.django_db(transaction=True)

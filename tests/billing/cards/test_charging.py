@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -15,18 +16,28 @@ from support.invoices import in_threads
 from accounts.models import AuditEvent, WebhookEvent
 from accounts.services.audit import SYSTEM
 from billing.errors import (
+    AmountChanged,
     CardExpired,
     CardNotReady,
     NoOpenAmount,
     NoPaymentMethod,
     PaymentInProgress,
 )
-from billing.models import EmailMessage, Invoice, Party, Payment, Receivable, SavedMethod
-from billing.services.payments import card_answers, card_checks
+from billing.models import (
+    EmailMessage,
+    GatewayAccount,
+    Invoice,
+    Party,
+    Payment,
+    Receivable,
+    SavedMethod,
+)
+from billing.services.payments import card_answers, card_checks, card_reconciliation
 from billing.services.payments.card_charging import outcome
-from billing.services.payments.card_mails import tell_action, tell_paid, tell_refund
+from billing.services.payments.card_mails import tell_action, tell_refund
 from billing.services.payments.card_reconciliation import reconcile
 from billing.services.payments.card_refunds import refund_payment
+from billing.services.payments.receipt_mails import tell_paid
 from lib import clock
 from lib.errors import NotFound
 
@@ -318,6 +329,21 @@ def test_two_clicks_are_one_payment(shop: Shop) -> None:
     assert len(shop.charged()) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_one_form_sent_four_times_is_one_payment_and_one_answer(shop: Shop) -> None:
+    """P10-2: the form's key is the payment's."""
+    method, receivable, key = shop.save(), shop.receivable(), uuid4()
+    shown = Decimal("100.00")
+    with pytest.raises(AmountChanged):
+        shop.charge(receivable, method, key=key, shown=Decimal("99.99"))
+
+    results = in_threads([lambda: shop.charge(receivable, method, key=key, shown=shown)] * 4)
+
+    assert {each.payment.key for each in results} == {key}
+    shop.check()
+    assert len(shop.charged()) == 1
+
+
 def test_each_day_what_differs_is_repaired(shop: Shop, other_shop: Shop) -> None:
     method = shop.save()
     shop.providers.fault("stripe", "cut", path="/v1/payment_intents", times=2)
@@ -348,16 +374,43 @@ def test_the_customer_is_written_to_once(shop: Shop) -> None:
         amount=Decimal("10.00"),
     )  # fmt: skip
     shop.hear()
-    assert queued("billing.tasks.tell_card_paid") == [(payment.pk,)]
+    assert queued("billing.tasks.tell_paid") == [(payment.pk,)]
     waiting = shop.charge(
         shop.receivable(), shop.save("pm_card_authenticationRequired"), on_session=False
     ).payment
-    told = ((tell_paid, payment.pk), (tell_refund, refund.pk), (tell_action, waiting.pk))
+    told = ((tell_paid, [payment.pk]), (tell_refund, refund.pk), (tell_action, waiting.pk))
     for tell, pk in told:
         assert tell(pk) == 1
-        tell(pk)
+        assert tell(pk) == 0
     triggers = EmailMessage.objects.order_by("id").values_list("trigger", flat=True)
     assert list(triggers) == ["receipt", "refund", "authentication"]
     Party.objects.update(email="")
     later = shop.charge(shop.receivable(), shop.save("pm_card_mastercard")).payment
-    assert tell_paid(later.pk) == 0
+    assert tell_paid([later.pk]) == 0
+
+
+def test_one_gateway_that_crashes_does_not_keep_the_others_waiting(
+    shop: Shop, other_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = other_shop.save()
+    shop.providers.fault("stripe", "cut", path="/v1/payment_intents", method="POST", times=2)
+    lost = other_shop.charge(other_shop.receivable(), method).payment
+
+    def crash(gateway: GatewayAccount) -> Any:
+        """What nobody foresaw cannot be staged."""
+        if gateway.pk == shop.gateway.pk:
+            raise RuntimeError("imprevisto")
+        return reconcile(gateway)
+
+    monkeypatch.setattr(card_reconciliation, "reconcile", crash)
+    assert card_reconciliation.reconcile_all() == 1
+    assert Payment.objects.get(pk=lost.pk).state == State.SUCCEEDED
+
+
+def test_somebody_who_cannot_wait_asks_every_five_seconds(shop: Shop) -> None:
+    receivable, method = shop.receivable(), shop.save("pm_card_processing")
+    payment = shop.charge(receivable, method).payment
+    asked = len(shop.providers.calls("stripe", "GET", "/v1/payment_intents"))
+    for _ in range(5):
+        card_checks.look_now(payment.pk, actor=SYSTEM)
+    assert len(shop.providers.calls("stripe", "GET", "/v1/payment_intents")) == asked + 1

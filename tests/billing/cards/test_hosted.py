@@ -11,10 +11,11 @@ from support.cards import Shop
 
 from accounts.services.audit import SYSTEM
 from billing.errors import PaymentInProgress
-from billing.models import Payment, Receivable
-from billing.services.payments import card_checks
+from billing.models import Party, Payment, ProviderCustomer, Receivable
+from billing.services.payments import card_answers, card_charging, card_checks, card_saving
 from billing.services.payments.card_hosted import open_card_page
 from lib import clock
+from lib.errors import RateLimited
 
 State = Payment.State
 
@@ -84,3 +85,49 @@ def test_left_alone_or_given_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> 
     assert _opened(shop, receivable) == ""
     assert set(Payment.objects.values_list("state", flat=True)) == {State.CANCELED}
     assert not shop.charged()
+
+
+def test_what_was_paid_and_is_being_worked_on_offers_nothing_more(shop: Shop) -> None:
+    _type(_opened(shop, shop.receivable()), "4000000000000952")
+    shop.hear()
+    payment = Payment.objects.get()
+    assert (payment.state, payment.action_url) == (State.PROCESSING, "")
+    shop.control("end_processing", id=payment.external_id)
+    shop.hear()
+    assert Payment.objects.get().state == State.SUCCEEDED
+    shop.check()
+
+
+def test_a_customer_that_changed_here_or_is_gone_there_can_pay(shop: Shop) -> None:
+    receivable = shop.receivable()
+    shop.providers.fault("stripe", "cut", path="/v1/customers", times=2)
+    assert _opened(shop, receivable) == ""
+    Party.objects.filter(pk=shop.customer.pk).update(email="novo@exemplo.test")
+    url = _opened(shop, receivable)  # a key is bound to what was said with it
+    assert url
+    card_checks.cancel_attempt(Payment.objects.latest("pk").pk, account=shop.account, actor=SYSTEM)
+    [known] = ProviderCustomer.objects.all()
+    requests.delete(
+        f"{shop.gateway.base_url}/v1/customers/{known.reference}",
+        headers={"Authorization": f"Bearer {shop.key}"},
+        timeout=10,
+    )
+    _type(_opened(shop, receivable), "4242424242424242")
+    shop.hear()
+    assert Receivable.objects.get(pk=receivable.pk).state == Receivable.State.RECEIVED
+    assert ProviderCustomer.objects.get().reference != known.reference
+    setup = card_saving.start_saving(shop.customer, account=shop.account)
+    assert setup.customer == ProviderCustomer.objects.get().reference
+
+
+def test_who_tries_one_card_after_the_other_has_to_wait(shop: Shop) -> None:
+    receivable = shop.receivable()
+    for _ in range(card_charging.MOST_AN_HOUR):
+        payment = open_card_page(receivable.pk, account=shop.account, actor=SYSTEM).payment
+        card_answers.abandon(payment.pk, account=shop.account, actor=SYSTEM)
+    with pytest.raises(RateLimited):
+        _opened(shop, receivable)
+    with pytest.raises(RateLimited):
+        shop.charge(receivable, shop.save())
+    # Staff and due dates are not the customer.
+    assert shop.charge(receivable, on_session=False).payment.state == State.SUCCEEDED

@@ -13,8 +13,10 @@ from django.test import Client
 from support.cards import Shop, queued
 
 from billing.models import GatewayAccount, InboundEvent, Payment, Receivable
-from billing.services import inbound
+from billing.selectors.invariants import violations
+from billing.services import inbound, ledger
 from billing.services.payments import chargebacks
+from billing.services.payments.refunds import open_refund
 from lib import clock
 
 State = InboundEvent.State
@@ -173,3 +175,25 @@ def test_an_old_gateway_still_tells_of_old_payments(shop: Shop) -> None:
     shop.control("dispute", id=charge)
     shop.hear("charge.dispute.created")
     assert Payment.objects.get().state == Payment.State.DISPUTED
+
+
+def test_a_chargeback_of_what_was_refunded_to_the_wallet_takes_it_back(shop: Shop) -> None:
+    payment = shop.charge(shop.receivable(), shop.save()).payment
+    open_refund(
+        payment.pk, account=shop.account, actor=_system(), reason="Acordo", to="credit",
+        amount=Decimal("30.00"),
+    )  # fmt: skip
+    dispute = shop.control("dispute", id=next(iter(shop.books()["charges"])))
+    shop.control("close_dispute", id=dispute["id"], ok=False)
+    shop.hear()
+    assert ledger.credit_balance(shop.customer.pk) == 0
+    assert payment.chargebacks.get().reopened == Decimal("70.00")
+    assert Receivable.objects.get().open_principal == Decimal("70.00")
+    assert not list(violations(shop.account))
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e9", "9" * 30])
+def test_a_length_that_is_none(shop: Shop, length: str) -> None:
+    url = f"/hooks/{shop.gateway.hook}"
+    answer = Client().post(url, b"{}", "application/json", CONTENT_LENGTH=length)
+    assert answer.status_code in (400, 413)

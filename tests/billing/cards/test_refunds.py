@@ -10,10 +10,14 @@ import pytest
 from support.cards import Shop
 from support.invoices import in_threads
 
+from accounts.models import AuditEvent
 from accounts.services.audit import SYSTEM
 from billing.errors import RefundAmount, RefundRefused, RefundTwice
 from billing.models import Payment, Receivable, Refund
+from billing.selectors.invariants import violations
+from billing.services import ledger
 from billing.services.payments import card_refunds
+from billing.services.payments.refunds import open_refund
 from lib import clock
 from lib.errors import NotFound
 
@@ -140,3 +144,34 @@ def test_two_clicks_give_back_once(shop: Shop) -> None:
     assert all(isinstance(each, Refund | RefundAmount) for each in results)
     shop.check()
     assert shop.charged() == [(payment.external_id, Decimal("40.00"))]
+
+
+def test_made_there_of_what_was_refunded_to_the_wallet(shop: Shop) -> None:
+    """The books have no room for a refund: the money is gone, and so is the wallet's."""
+    payment = shop.charge(shop.receivable(), shop.save()).payment
+    open_refund(
+        payment.pk, account=shop.account, actor=SYSTEM, reason="Acordo", to=Refund.To.CREDIT,
+        amount=Decimal("70.00"),
+    )  # fmt: skip
+    shop.stripe.refund(payment.external_id, key="painel", amount=Decimal("60.00"), labels={})
+    for _ in range(2):
+        shop.hear()
+        assert ledger.credit_balance(shop.customer.pk) == Decimal("40.00")
+    _, foreign = Refund.objects.order_by("pk")
+    assert (foreign.amount, foreign.state) == (Decimal("30.00"), State.SUCCEEDED)
+    [lost] = payment.chargebacks.all()
+    assert (lost.amount, lost.state, lost.reopened) == (Decimal("30.00"), "lost", 0)
+    assert AuditEvent.objects.filter(action="reembolso.divergente").count() == 1
+    assert not list(violations(shop.account))
+
+
+def test_amounts_that_are_none(shop: Shop) -> None:
+    payment = shop.charge(shop.receivable(), shop.save()).payment
+    for amount in ("0", "-1", "0.004", "100.01", "1e12"):
+        with pytest.raises(RefundAmount):
+            _refund(shop, payment, amount)
+    for amount in ("NaN", "Infinity"):
+        with pytest.raises(ValueError, match="finite"):
+            _refund(shop, payment, amount)
+    assert not Refund.objects.exists()
+    assert not shop.books()["refunds"]

@@ -12,7 +12,13 @@ from support.cards import Shop, queued
 from accounts.models import AuditEvent
 from accounts.services.audit import SYSTEM
 from billing.errors import CardAlreadySaved, CardInUse, CardNotReady, NoCardGateway
-from billing.models import GatewayAccount, PaymentMethod, ProviderCustomer, SavedMethod
+from billing.models import (
+    GatewayAccount,
+    InboundEvent,
+    PaymentMethod,
+    ProviderCustomer,
+    SavedMethod,
+)
 from billing.services.payments import card_saving
 from lib.errors import GatewayUnavailable, NotFound
 
@@ -175,3 +181,31 @@ def test_what_the_provider_forgets(shop: Shop) -> None:
     shop.hear("customer.deleted")
     assert _cards(shop) == []
     assert not ProviderCustomer.objects.exists()
+
+
+def test_the_same_card_told_by_notice_and_then_by_the_customer(shop: Shop) -> None:
+    shop.save()
+    setup = shop.type_card("pm_card_visa")
+    shop.hear("setup_intent.succeeded")
+    with pytest.raises(CardAlreadySaved):
+        card_saving.finish_saving(setup, gateway=shop.gateway, actor=SYSTEM)
+    with pytest.raises(CardAlreadySaved):
+        shop.save()
+    shop.hear("setup_intent.succeeded")
+    assert not InboundEvent.objects.filter(state=InboundEvent.State.WAITING).exists()
+    assert _cards(shop) == [("4242", True)]
+    # A card that is another customer's here is nobody's to present.
+    SavedMethod.objects.update(customer=CompanyFactory(account=shop.account))
+    [known] = SavedMethod.objects.all()
+    fresh = shop.stripe.card(known.reference)
+    with pytest.raises(NotFound):
+        card_saving._keep(fresh, gateway=shop.gateway, owner=shop.customer, actor=SYSTEM)
+
+
+def test_when_the_provider_drops_the_default_card_another_one_is_it(shop: Shop) -> None:
+    shop.stripe.detach(shop.save().reference)
+    shop.save("pm_card_mastercard")
+    shop.hear("payment_method.detached")
+    assert _cards(shop) == [("4444", True)]
+    gone = AuditEvent.objects.get(action="cartao.removido")
+    assert (gone.before, gone.actor_label) == ({"bandeira": "visa", "final": "4242"}, "sistema")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -13,13 +14,14 @@ from support.invoices import draft
 
 from accounts.models import WebhookEndpoint
 from accounts.services.audit import SYSTEM
-from billing.models import EmailMessage, NotificationRuler, Suspension
+from billing.models import EmailMessage, NotificationRuler, RulerExecution, Suspension
 from billing.services.dunning import turns
 from billing.services.dunning.pauses import pause
 from billing.services.dunning.selection import select_due
 from billing.services.emails import sending
 from billing.services.emission import emittable, obstacles, waiting
 from billing.services.invoices import create_invoice
+from billing.services.payments.manual import pay_manually
 from lib import clock
 
 pytestmark = pytest.mark.django_db
@@ -104,3 +106,38 @@ def test_the_command_makes_the_usual_ruler_where_there_is_none(account):
         call_command("default_ruler", "x")
     with pytest.raises(CommandError, match="não tem esta organização"):
         call_command("default_ruler", "outra", organization=organizations[0].pk)
+
+
+def test_a_queued_message_asks_for_what_is_still_open_and_no_more(account, monkeypatch):
+    """One of its parcels is paid, another one in part, between writing and sending."""
+    world = dunning_world(account, [0])
+    paid, left, halved = (world.parcel(MONDAY, value) for value in ("100.00", "55.00", "70.00"))
+    monkeypatch.setattr(clock, "now", lambda: at(MONDAY))
+    monkeypatch.setattr(clock, "today", lambda tz="": date(2026, 8, 10))
+    select_due(account, now=clock.now())
+    turns.work_off()
+    old = EmailMessage.objects.get()
+    assert "225,00" in old.body
+    monkeypatch.setattr(clock, "now", lambda: at(MONDAY, 11))
+    pay(paid, "100.00")
+    pay(halved, "30.00")
+
+    sending.work_off()
+
+    old, new = EmailMessage.objects.order_by("pk")
+    assert (old.state, old.error) == ("failed", sending.REPLACED)
+    assert new.state in ("sent", "delivered")
+    assert sorted(new.receivables) == sorted([left.pk, halved.pk])
+    assert "95,00" in new.body
+    assert paid.invoice.label not in new.body
+    done = RulerExecution.objects.order_by("receivable_id").values_list("message", flat=True)
+    assert list(done) == [old.pk, new.pk, new.pk]
+    sending.work_off()
+    assert EmailMessage.objects.count() == 2
+
+
+def pay(parcel, amount):
+    pay_manually(
+        parcel.pk, account=parcel.account, actor=SYSTEM, method="cash", amount=Decimal(amount),
+        on=clock.today(), reference="balcão",
+    )  # fmt: skip

@@ -262,15 +262,17 @@ def test_selecting_by_set_says_what_the_engine_says_of_each(account, seed):
     ruler = NotificationRuler.objects.get()
     calendar = terms.calendar_of(world.organization.pk)
     done: dict[int, set[int]] = {}
+    parcels = Receivable.objects.select_related("invoice__customer")
+    debts = {parcel.pk: debt_of(parcel) for parcel in parcels}
+    rules = terms.terms_of(ruler, ruler.steps.all(), since=ruler.activated_on)
 
     for day, hour in TIMES:
         moment = terms.moment_at(account, at(day, hour))
-        rules = terms.terms_of(ruler, ruler.steps.all(), since=ruler.activated_on)
         expected = set()
-        for parcel in Receivable.objects.select_related("invoice__customer"):
-            before = done.setdefault(parcel.pk, set())
-            found = due_steps(rules, debt_of(parcel), moment, calendar, done=before)
-            expected |= {(parcel.pk, step.id) for step in found}
+        for pk, debt in debts.items():
+            before = done.setdefault(pk, set())
+            found = due_steps(rules, debt, moment, calendar, done=before)
+            expected |= {(pk, step.id) for step in found}
             before |= {step.id for step in found}
         known = set(RulerExecution.objects.values_list("receivable_id", "step_id"))
 

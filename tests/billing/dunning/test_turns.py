@@ -31,7 +31,7 @@ from billing.models import (
 from billing.services.dunning import acts, mailing, outcomes, turns
 from billing.services.dunning.pauses import lift, pause
 from billing.services.dunning.selection import select_due
-from billing.services.dunning.standing import IN_FLIGHT, OTHER_RULER, RULER_OFF
+from billing.services.dunning.standing import IN_FLIGHT, OTHER_RULER, RULER_OFF, Judge
 from billing.services.receivables import receive
 from lib import clock
 
@@ -228,6 +228,41 @@ def test_a_message_that_waited_gives_way_to_a_later_one(account, when):
     assert executed(world) == [(0, "skipped"), (1, "done")]
     assert one(step__offset_days=0).note == mailing.OVERTAKEN
     assert mails().get().receivables == [parcel.pk]
+
+
+def test_a_reminder_whose_time_is_over_gives_way_to_one_that_is_yet_to_be_selected(account, when):
+    """It would say "vence em 5 dias" of what is overdue: the pause is over, nothing selected."""
+    world = dunning_world(account, [-5, 3])
+    parcel = world.parcel("2026-08-17")
+    when("2026-08-12")
+    select_due(account, now=clock.now())
+    held = pause(parcel.pk, account=account, actor=SYSTEM, reason="manual")
+    assert turns.work_off() == 0
+    when("2026-08-20")
+    lift(held.pk, account=account, actor=SYSTEM)
+
+    assert turns.work_off() == 0
+
+    assert one(step__offset_days=-5).note == mailing.OVERTAKEN
+    assert step_by_step(world, when, ["2026-08-20"]) == [1]
+    assert mails().count() == 1
+
+
+def test_two_workers_with_the_same_step_in_hand_do_it_once(account, when):
+    """As when the lock between them was lost with a connection."""
+    world = dunning_world(account)
+    world.step(0, channel="webhook")
+    world.parcel(MONDAY)
+    select_due(account, now=clock.now())
+    first, second = (
+        RulerExecution.objects.select_related("account", "step__ruler").get() for _ in range(2)
+    )
+    judge = Judge(account, world.organization.pk, clock.now())
+
+    assert [acts.do(first, judge=judge), acts.do(second, judge=judge)] == [True, False]
+
+    assert WebhookEvent.objects.filter(event="dunning_step").count() == 1
+    assert second.state == "done"
 
 
 def test_nothing_is_sent_at_night_or_on_a_weekend(account, when):

@@ -10,13 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.exceptions import ValidationError
 from support.emails import contact, due_now, mailjet_account, send_all, template
 from support.invoices import actions, emitted_invoice, in_threads, line, new_invoice
 from support.mailbox import mail_server
 from support.payment_sandbox import Providers
 
 from accounts.services.audit import SYSTEM
-from billing.errors import CannotEmail, EmailNoTemplate
+from billing.errors import CannotEmail, CannotRenewLink, EmailNoTemplate
 from billing.gateways.mail import console
 from billing.gateways.mail.base import Letter
 from billing.models import (
@@ -24,9 +25,11 @@ from billing.models import (
     EmailSuppression,
     EmailTemplate,
     Invoice,
+    Party,
     Payment,
     Receivable,
 )
+from billing.models.email import check_address
 from billing.services import links
 from billing.services.emails import automatic, manual, sending
 from billing.services.emails.suppressions import suppress
@@ -151,7 +154,7 @@ def test_several_receivables_are_one_message_with_a_link_for_each_invoice(
 
     # DUN-5: what was paid before it went is not asked for.
     Receivable.objects.filter(pk=parcels[0].pk).update(state="cancelled")
-    assert sending._unwanted(rows[0]) is None
+    assert sending._unwanted(rows[0], sending.still_asked(rows[0])) is None
     Receivable.objects.filter(pk=parcels[1].pk).update(state="cancelled")
     assert {row.error for row in send_all()} == {sending.PAID}
     assert kept(providers) == []
@@ -382,7 +385,7 @@ def test_texts_of_payments(invoice: Any) -> None:
     assert "R$ 100,00" in one.body
     assert automatic.send_authentication_link(payment) == []
     [receipt, *_] = automatic.send_receipt(payment)
-    assert "Recebemos R$ 100,00 em 12/08/2026 (Transação Stripe)" in receipt.body
+    assert "Recebemos R$ 100,00 em 12/08/2026 (Cartão)" in receipt.body
     assert automatic.send_receipt(payment) == []
     payment.invoice = None
     assert automatic.send_receipt(payment) == []
@@ -403,3 +406,50 @@ def test_workers_at_the_same_time_write_and_send_each_message_once(
     assert sum(taken) == 6
     assert states() == [State.SENT] * 6
     assert len(kept(providers)) == 6
+
+
+def test_a_new_link_allows_what_the_old_one_did_and_names_no_address(
+    invoice: Any, today: Any
+) -> None:
+    old = links.make_link(invoice, recipient="ana@exemplo.test", scopes=("ver",))
+    nobodys = links.make_link(invoice, recipient="")
+    today("2026-12-01")
+    row = manual.send_new_link(old)
+    assert row.link is not None
+    assert row.link.scopes == ["ver"]
+    suppress(invoice.account, "ana@exemplo.test", reason=EmailSuppression.Reason.SPAM)
+    for link in (old, nobodys):
+        with pytest.raises(CannotRenewLink) as refused:
+            manual.send_new_link(link)
+        assert "@" not in refused.value.mensagem
+    assert EmailMessage.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_links_asked_for_at_once_are_counted_one_by_one(invoice: Any) -> None:
+    old = links.make_link(invoice, recipient="ana@exemplo.test")
+    answers = in_threads([lambda: manual.send_new_link(old)] * 6)
+    assert sum(isinstance(one, EmailMessage) for one in answers) == manual.LINKS_PER_HOUR
+    assert sum(isinstance(one, RateLimited) for one in answers) == 3
+
+
+def test_nobody_writes_a_header(invoice: Any, settings: Any) -> None:
+    for text in ("Ana\nBcc: x@y.test <a@b.test>", "Ana\x00 <a@b.test>", "a@b.test\r"):
+        with pytest.raises(ValidationError):
+            check_address(text + "x" if text.endswith("\r") else text)
+    # What is kept from before.
+    evil = "\r\nBcc: x@y.test"
+    EmailTemplate.objects.update(cc="", sender=f"Ana{evil} <a@b.test>", subject=f"Olá{evil}")
+    Party.objects.update(name='"' * 200, email=f"a@b.test{evil}")
+    with mail_server() as mailbox:
+        settings.EMAIL_BACKEND = sending_backend()
+        settings.EMAIL_HOST, settings.EMAIL_PORT = mailbox.host, mailbox.port
+        manual.send_invoice(invoice, actor=SYSTEM)
+        EmailTemplate.objects.update(sender="")
+        manual.send_invoice(invoice, actor=SYSTEM)
+        rows = send_all()
+        assert {(row.state, row.error) for row in rows} == {(State.SENT, "")}
+        assert {message["Bcc"] for message in mailbox.messages} == {None}
+        assert {message["Reply-To"] for message in mailbox.messages} == {None}
+        assert mailbox.messages[0]["From"] == '"Ana Bcc: x@y.test" <a@b.test>'
+    assert max(len(row.sender) for row in rows) < 300

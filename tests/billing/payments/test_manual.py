@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from factories import CompanyFactory
+from support.boletos import agreement_with, open_boleto
 from support.invoices import emitted_invoice, events, everything, new_invoice
 
 from accounts.models import AuditEvent
@@ -20,11 +21,24 @@ from billing.errors import (
     PaymentInProgress,
     SurplusNotConfirmed,
 )
-from billing.models import CustomerCredit, Invoice, Payment, Receivable, Transaction
+from billing.models import (
+    ChargeTemplate,
+    CustomerCredit,
+    Invoice,
+    Payment,
+    Receivable,
+    Transaction,
+)
 from billing.selectors.invariants import violations
 from billing.selectors.proforma import preview
 from billing.services import ledger
-from billing.services.payments.credits import credit_balance, grant_credit, sweep, use_credit
+from billing.services.payments.credits import (
+    credit_balance,
+    grant_credit,
+    sweep,
+    use_by_itself,
+    use_credit,
+)
 from billing.services.payments.manual import amount_owed, pay_manually
 from billing.services.payments.undoing import undo_payment
 from billing.services.payments.write_off import write_off
@@ -375,3 +389,52 @@ def test_undoing_a_receipt_undoes_what_was_told_and_keeps_used_surplus_as_it_is(
     # The surplus is spent, so the payment stands and what it settled becomes credit.
     assert amounts(parcel) == ["to_receive", 0, 0, 0, 100]
     assert credit_balance(customer.pk, account=customer.account) == 100
+
+
+def test_a_parcel_of_nothing_does_not_keep_the_credit_from_the_others(
+    organization, customer, today
+):
+    today("2026-08-20")
+    organization.profile.credit_use = "oldest"
+    organization.profile.save()
+    invoice = emitted_invoice(organization, customer, due_dates=[date(2026, 8, 20)] * 2)
+    parcels = invoice.receivables.all()
+    for position, value in ((1, 0), (2, 100)):
+        parcels.filter(position=position).update(
+            gross_value=value, payment_value=value, open_principal=value
+        )
+    given = {"account": customer.account, "actor": SYSTEM}
+    grant_credit(customer.pk, amount=D("100.00"), reason="Brinde", **given)
+
+    assert use_by_itself(customer.pk) == 1
+
+    assert {one.state for one in Receivable.objects.filter(invoice=invoice)} == {"received"}
+
+
+def test_late_3_staff_are_told_what_the_payer_is_told(organization, customer, account, today):
+    today("2026-08-12")
+    ChargeTemplate.objects.create(
+        account=account, organization=organization, name="x", is_default=True,
+        fine_type="percentage", fine_value=2, interest_type="percentage", interest_value=1,
+    )  # fmt: skip
+    agreement_with(organization)
+    parcel = emitted_invoice(organization, customer).receivables.get()
+    open_boleto(parcel.pk, account, today=date(2026, 8, 12))
+    ChargeTemplate.objects.update(fine_value=10, interest_value=5)
+    today("2026-08-25")
+
+    paid = pay_manually(parcel.pk, account=account, actor=SYSTEM, method="cash")
+
+    assert paid.amount == D("102.17")
+
+
+def test_a_form_that_was_gone_back_to_pays_nothing_else(organization, customer, parcel):
+    other = emitted_invoice(organization, customer).receivables.get()
+    first = pay(parcel, key="aba")
+
+    assert pay(parcel, key="aba") == first
+    for changed in (lambda: pay(other, key="aba"), lambda: pay(parcel, "pos", key="aba")):
+        with pytest.raises(KeyUsed):
+            changed()
+
+    assert Payment.objects.count() == 1

@@ -268,6 +268,15 @@ def test_a_contested_payment_that_is_won_is_as_before(parcel):
     assert Chargeback.objects.get().state == "won"
 
 
+def test_no_provider_turns_down_what_went_to_the_wallet(customer, parcel):
+    given = refund(came(parcel), "30.00", to="credit")
+
+    same = refunds.refund_failed(given.pk, account=customer.account, actor=SYSTEM, failure="não")
+
+    assert same.state == Refund.State.SUCCEEDED
+    assert ledger.credit_balance(customer.pk) == D("30.00")
+
+
 def test_a_lost_one_opens_the_receivable_and_makes_no_credit(parcel):
     payment = came(parcel, "102.17", on=LATE)
     case = lost(contested(payment, "102.17"))

@@ -134,3 +134,11 @@ def test_a_changed_cut_or_foreign_text_is_no_code() -> None:
             brcode.read(text)
     with pytest.raises(brcode.InvalidBrCode, match="77"):
         brcode.dynamic(location="https://" + "a" * 78, name="A", city="B")
+
+
+@pytest.mark.parametrize(
+    "key", ["João@x.com", "A@B.com", "a@b.c\x00d", "a b@c.com", "a@b", "+55 11 91234-5678", ""]
+)
+def test_what_the_directory_would_not_write_is_no_key(key: str) -> None:
+    """A code is counted in characters and sealed in bytes: only ASCII is the same in both."""
+    assert not brcode.is_key(key)

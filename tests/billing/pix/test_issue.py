@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 from decimal import Decimal
 
@@ -12,8 +13,10 @@ from support.pix import KEY, pix_gateway
 from accounts.models import AuditEvent
 from accounts.services.audit import SYSTEM
 from billing.errors import InvoiceBlocked, NoOpenAmount, PixNotSetUp, PixRejected
-from billing.gateways.pix import brcode
-from billing.models import Charge, ChargeTemplate, Invoice
+from billing.gateways.pix import brcode, wire
+from billing.models import Charge, ChargeTemplate, CustomerCredit, Invoice, Receivable
+from billing.services.payments.manual import pay_manually
+from billing.services.pix import asking
 from billing.services.pix.issue import issue_pix
 from billing.services.pix.sweep import sweep_pix
 from billing.services.receivables import receive
@@ -252,3 +255,56 @@ def test_one_bank_that_is_silent_is_asked_once_a_run(bank, organization, custome
     assert sweep_pix() == 0
 
     assert len(bank.calls()) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "reason"),
+    [
+        ({"txid": "f" * 32}, "registering", asking.ANOTHER),
+        (
+            {"valor": {"original": "1.00"}},
+            "rejected",
+            "O banco registrou a cobrança com outro valor.",
+        ),
+    ],
+)
+def test_an_answer_about_another_charge_is_shown_to_nobody(bank, receivable, change, state, reason):
+    """Whoever pays it would pay somebody else, or something else."""
+    body = {
+        "txid": "", "status": "ATIVA", "valor": {"original": "100.00"},
+        "location": "pix.example.com/v2/1", "calendario": {}, "chave": KEY,
+    }  # fmt: skip
+    real = wire.Wire.order
+
+    def answered(self, method, path, given=None):
+        real(self, method, path, given)
+        return {**body, "txid": path.rpartition("/")[2], **change}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wire.Wire, "order", answered)
+        with contextlib.suppress(PixRejected):
+            bank.issue(receivable)
+
+    charge = Charge.objects.get()
+    assert (charge.state, charge.reason, charge.brcode) == (state, reason, "")
+
+
+def test_a_small_payment_of_late_charges_is_not_asked_for_again(bank, receivable, move):
+    """ALLOC-1 gives it to interest and fine; the rest of the fine is what is left of it."""
+    move("2026-09-10")
+    first = bank.issue(receivable)
+    assert (first.fine, first.interest) == (Decimal("2.00"), Decimal("0.70"))
+    pay_manually(
+        receivable.pk, account=receivable.account, actor=SYSTEM, method="cash",
+        amount=Decimal("1.50"), on=date(2026, 9, 10), reference="balcão",
+    )  # fmt: skip
+
+    second = bank.issue(receivable)
+
+    assert (second.principal, second.fine, second.interest) == (
+        Decimal("100.00"), Decimal("1.20"), Decimal("0.00"),
+    )  # fmt: skip
+    bank.pay(second)
+    bank.deliver()
+    assert Receivable.objects.get().state == "received"
+    assert not CustomerCredit.objects.exists()
