@@ -22,8 +22,8 @@ def dispute_rows(rows: dict[type[models.Model], Any], mark: str) -> dict[type[mo
     account, invoice, now = rows[Account], rows[Invoice], clock.now()
     dispute = Dispute.objects.create(
         account=account, invoice=invoice, customer=invoice.customer,
-        protocol=f"{mark}-{invoice.pk}", reason="outro", email="ana@exemplo.test", answer_by=now.date(), opened_by=rows[User],
-        opened_at=now,
+        protocol=f"{mark}-{invoice.pk}", reason="outro", email="ana@exemplo.test",
+        answer_by=now.date(), opened_by=rows[User], opened_at=now,
     )  # fmt: skip
     message = DisputeMessage.objects.create(
         dispute=dispute, author="customer", author_name=f"{mark} Ana", text=f"{mark} texto", at=now
