@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Account
 from accounts.services.audit import Actor, record
 from billing.errors import InUse
-from billing.models import Attachment, Contract, Invoice, InvoiceRule, Party
+from billing.models import Attachment, Contract, Invoice, InvoiceRule, Party, Receivable
 from billing.selectors.contracts import settled_invoices
 from billing.services.attachments import drop_files
 from billing.services.numbering import DEFAULT_SERIES
@@ -305,3 +305,5 @@ def _move_invoices(contract: Contract) -> None:
             for pk, title in titles
         ],
     )
+    receivables = Receivable.objects.filter(invoice__contract=contract)
+    receivables.update(listed_for=contract.organization_id)

@@ -240,16 +240,20 @@ OPEN = {
 VERBS = ("get", "post", "put", "patch", "delete")
 
 
-def endpoints(resolver: URLResolver | None = None, prefix: str = "") -> dict[str, Any]:
-    """Route → view of every address but the back-office's and fiscal's, which have their own.
+ELSEWHERE = ("admin/", "v2/", "central/", "__teste__/")
 
-    Fiscal's is tests/fiscal/test_v2_tenancy.py: /v2 and the published files.
+
+def endpoints(resolver: URLResolver | None = None, prefix: str = "") -> dict[str, Any]:
+    """Route → view of every address but those that have a matrix of their own.
+
+    Fiscal's is tests/fiscal/test_v2_tenancy.py: /v2 and the published files. The customers' portal
+    is tests/portal/test_tenancy.py, the back-office tests/billing/test_admin.py.
     """
     found: dict[str, Any] = {}
     for one in (resolver or get_resolver()).url_patterns:
         route = prefix + str(one.pattern)
         if isinstance(one, URLResolver):
-            found |= {} if route in ("admin/", "v2/") else endpoints(one, route)
+            found |= {} if route in ELSEWHERE else endpoints(one, route)
         elif not _is_fiscal(one.callback):
             found[route] = one.callback
     return found
