@@ -159,15 +159,24 @@ def render(
 
 
 def answer(
-    channel: socket.socket, *, engine: Engine | None, printer: Printer, stage: mmap.mmap
+    channel: socket.socket,
+    *,
+    engine: Engine | None,
+    printer: Printer,
+    stage: mmap.mmap,
+    prepare: Callable[[], None],
 ) -> None:
-    """Read the job, do it, write the answer."""
+    """Read the job, do it, write the answer. `prepare` makes room for its files."""
     job = pdf_wire.receive_job(channel, until=time.monotonic() + READ_SECONDS)
     channel.settimeout(READ_SECONDS)
     try:
+        prepare()
         printed, size = render(job, engine=engine, printer=printer, stage=stage)
     except Refused as refusal:
         send_refusal(channel, refusal)
+        return
+    except OSError as error:  # no room, most likely
+        send_refusal(channel, _translated(error, job.limits, layout=True))
         return
     header = {"pages": printed.pages, "html_size": size, "warnings": printed.warnings}
     pdf_wire.send(channel, header, (printed.pdf,))

@@ -158,8 +158,8 @@ class _Fonts(FontConfiguration):  # type: ignore[misc]
         """Read the font of an @font-face rule unless this very rule was read before."""
         key = str(rule_descriptors)
         if key not in self._read:
-            self._read.add(key)
             super().add_font_face(rule_descriptors, url_fetcher)
+            self._read.add(key)  # only now: a full disk may have been in the way
 
 
 class Printer:

@@ -168,8 +168,13 @@ class Zygote:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # customer data; and slow to write
             gc.disable()  # it ends before garbage matters, and layouts are one big live tree
             self._forget_siblings()
-            self._own_folder()
-            pdf_job.answer(channel, engine=self.engine, printer=self.printer, stage=stage)
+            pdf_job.answer(
+                channel,
+                engine=self.engine,
+                printer=self.printer,
+                stage=stage,
+                prepare=self._own_folder,
+            )
             code = 0
         finally:
             os._exit(code)
