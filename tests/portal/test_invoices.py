@@ -155,9 +155,11 @@ def test_nothing_was_ever_billed(central, page):
     assert not tree.cssselect("form.filtros, svg[role=img], tr[data-fatura]")
 
 
-def test_a_file_that_cannot_be_had_is_told(central, monkeypatch):
+def test_a_file_that_cannot_be_had_is_told(central, page, monkeypatch):
     client = central()
-    link = "/central/faturas/01001/notas/1.pdf"
+    [link] = set(
+        page(client, LIST).xpath("//a[contains(@href, '/notas/')]/@href[contains(., 'pdf')]")
+    )
 
     def broken(note):
         raise PrintFailed()

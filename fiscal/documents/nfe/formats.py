@@ -13,7 +13,7 @@ from fiscal.taxes.issqn import is_service
 from fiscal.xml import escape, escape_attribute
 
 # Wide enough for any product of two values that the catalogue admits.
-_WIDE = Context(prec=60)
+_WIDE = Context(prec=70)
 _UNITS = tuple(Decimal(1).scaleb(-n) for n in range(11))
 
 
