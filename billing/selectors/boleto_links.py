@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signing
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Case, Exists, OuterRef, Value, When
 
 from billing.models import Charge, Receivable
 from lib.errors import NotFound
@@ -28,17 +28,18 @@ def boleto_url(row: Any) -> str | None:
     return f"{settings.PUBLIC_URL}/documents/boletos/{signed}.pdf"
 
 
-def has_boleto() -> Exists:
+def has_boleto() -> Case:
     """An expression over rows of Receivable: there is one to be paid, of its present value."""
-    return Exists(
+    payable = Exists(
         Charge.objects.filter(
             receivable=OuterRef("pk"),
-            receivable__state=Receivable.State.TO_RECEIVE,
             kind=Charge.Kind.BOLETO,
             state=Charge.State.OPEN,
-            principal=F("receivable__open_principal"),
+            principal=OuterRef("open_principal"),
         )
     )
+    # Most of what is listed is of months to come: it is not even looked for.
+    return Case(When(state=Receivable.State.TO_RECEIVE, then=payable), default=Value(False))
 
 
 def receivable_of_link(signed: str) -> Receivable:

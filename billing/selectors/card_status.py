@@ -27,7 +27,12 @@ def gateway_status() -> Any:
     """The same as an expression over rows of Receivable."""
     attempts = Payment.objects.filter(receivable=OuterRef("pk"), method=Payment.Method.CARD)
     last = attempts.order_by("-id").annotate(status=_status()).values("status")
-    return Coalesce(Subquery(last[:1]), Value(""), output_field=CharField())
+    tried = Coalesce(Subquery(last[:1]), Value(""), output_field=CharField())
+    return Case(
+        When(state=Receivable.State.TO_EMIT, then=Value("")),  # nobody could have
+        default=tried,
+        output_field=CharField(),
+    )
 
 
 def _status() -> Case:
