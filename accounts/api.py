@@ -173,6 +173,7 @@ def _run(
         with transaction.atomic():
             response = post(view, request, *args, **kwargs)
     except Exception as refusal:
+        # What is a refusal is REST framework's to tell: it is kept like any answer.
         response = view.handle_exception(refusal)  # raises again what is no refusal
     body = None if response.data is None else json.dumps(response.data)
     return response.status_code, body

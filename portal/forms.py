@@ -15,7 +15,6 @@ class PortalForm(forms.Form):
     """
 
     use_required_attribute = False
-    template_name_label = ""
     labels_for_required: dict[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -214,6 +214,7 @@ def _closing(job_id: int, progress: Progress) -> Iterator[None]:
         text = error.mensagem
         _close(job_id, progress, lambda job: job.fail(at=clock.now(), message=text))
     except Exception:
+        # Whatever it is, the job is told as failed before the fault goes on to the logs.
         text = "Erro inesperado. A equipe técnica foi avisada."
         _close(job_id, progress, lambda job: job.fail(at=clock.now(), message=text))
         raise

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from billing.documents.sheets import sheet_html
 from lib import pdf
 from lib.drawing import itf_svg, qr_svg
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "billing" / "boleto"
 PLACE = "Pagável em qualquer banco"
 # 60 parcels of an agreement are 60 pages.
 _LIMITS = pdf.Limits(pages=120)
@@ -55,17 +52,17 @@ class Slip:
     @property
     def bars(self) -> Markup:
         """The bar code as a drawing, never a bitmap (BAR-1)."""
-        return Markup(itf_svg(self.barcode))  # noqa: S704  digits only, or ValueError
+        return Markup(itf_svg(self.barcode))  # noqa: S704  our own drawing
 
     @property
     def pix_qr(self) -> Markup:
         """Empty without a Pix, and for a code that no QR code holds."""
-        return Markup(qr_svg(self.pix_code))  # noqa: S704  a drawing of squares
+        return Markup(qr_svg(self.pix_code))  # noqa: S704  our own drawing
 
 
 def boletos_html(slips: Sequence[Slip]) -> str:
     """The pages of some boletos; the same ones give the same text."""
-    return _environment().get_template("boleto.html").render(slips=slips, css=_css())
+    return sheet_html("boleto", "boleto", slips=slips)
 
 
 def boletos_pdf(slips: Sequence[Slip]) -> bytes:
@@ -74,19 +71,3 @@ def boletos_pdf(slips: Sequence[Slip]) -> bytes:
     Raises lib.pdf.RenderFailed, or OSError when no renderer can be started.
     """
     return pdf.render(pdf.RenderJob(html_template=boletos_html(slips), limits=_LIMITS)).pdf
-
-
-@cache
-def _css() -> Markup:
-    return Markup((TEMPLATES / "boleto.css").read_text(encoding="utf-8"))  # noqa: S704  ours
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

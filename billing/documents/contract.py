@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
+from billing.documents.sheets import sheet_html
 from lib import pdf
-
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "billing" / "contract"
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,7 @@ class ContractSummary:
 
 def contract_html(summary: ContractSummary) -> str:
     """The page; the same summary gives the same text."""
-    return _environment().get_template("contrato.html").render(contract=summary, css=_css())
+    return sheet_html("contract", "contrato", contract=summary)
 
 
 def contract_pdf(summary: ContractSummary) -> bytes:
@@ -56,19 +50,3 @@ def contract_pdf(summary: ContractSummary) -> bytes:
     """
     job = pdf.RenderJob(html_template=contract_html(summary), watermark=summary.mark or None)
     return pdf.render(job).pdf
-
-
-@cache
-def _css() -> Markup:
-    return Markup((TEMPLATES / "contrato.css").read_text(encoding="utf-8"))  # noqa: S704  ours
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

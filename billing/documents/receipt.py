@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
+from billing.documents.sheets import sheet_html
 from lib import pdf
-
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "billing" / "receipt"
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,7 @@ class Receipt:
 
 def receipt_html(receipt: Receipt) -> str:
     """The page of a receipt; the same one gives the same text."""
-    return _environment().get_template("recibo.html").render(receipt=receipt, css=_css())
+    return sheet_html("receipt", "recibo", receipt=receipt)
 
 
 def receipt_pdf(receipt: Receipt) -> bytes:
@@ -49,19 +43,3 @@ def receipt_pdf(receipt: Receipt) -> bytes:
     """
     job = pdf.RenderJob(html_template=receipt_html(receipt), watermark=receipt.mark or None)
     return pdf.render(job).pdf
-
-
-@cache
-def _css() -> Markup:
-    return Markup((TEMPLATES / "recibo.css").read_text(encoding="utf-8"))  # noqa: S704  ours
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

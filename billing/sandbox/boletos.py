@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from billing.sandbox.wire import Books, Reply, StandIn, Tell, as_json
+from lib import clock
 
 CLIENT, SECRET = "banco-demo", "segredo-demo"
 TOKEN = "token-demo"  # noqa: S105  of who has a fixed one
@@ -161,8 +162,8 @@ class Boletos(StandIn):
             "chave": title["chave"],
             "nosso_numero": title["pedido"]["nosso_numero"],
             "valor_pago": given.get("valor_pago") or title["valor"],
-            "pago_em": given.get("pago_em") or date.today().isoformat(),
-            "credito": given.get("credito") or given.get("pago_em") or date.today().isoformat(),
+            "pago_em": given.get("pago_em") or clock.today().isoformat(),
+            "credito": given.get("credito") or given.get("pago_em") or clock.today().isoformat(),
             "tarifa": given.get("tarifa", "0.00"),
         }
         title["situacao"] = "liquidado"

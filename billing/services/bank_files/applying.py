@@ -139,6 +139,7 @@ def _apply(file: CnabFile, lines: Sequence[int], actor: Actor) -> list[tuple[int
     except (IntegrityError, DomainError):
         pass  # also a fact that another file applies at this instant: one by one it is known
     except Exception:
+        # One line that nobody foresaw must not keep the others: they are taken one by one.
         log.exception("cnab.crashed", extra={"file_id": file.pk, "line": lines[0]})
     return [failed for one in lines for failed in _alone(file, one, actor)]
 
@@ -150,6 +151,7 @@ def _alone(file: CnabFile, line: int, actor: Actor) -> list[tuple[int, str]]:
     except (IntegrityError, DomainError) as error:
         return [(line, _cause(error))]
     except Exception:
+        # The operator is told of this line; the rest of the file goes on.
         log.exception("cnab.crashed", extra={"file_id": file.pk, "line": line})
         return [(line, UNEXPECTED)]
 

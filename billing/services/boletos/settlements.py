@@ -50,6 +50,7 @@ def _safely(gateway: GatewayAccount, settlement: Settlement) -> bool:
     try:
         return take_settlement(gateway, settlement)
     except Exception:
+        # A stranger's data: whatever it does to us ends here, in the log.
         log.exception("boleto.settlement_crashed", extra={"gateway_id": gateway.pk})
         return False
 
